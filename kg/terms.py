@@ -1,0 +1,87 @@
+"""The geometric terms of the rule language: one table, each with its number of objects, unit and plain function.
+
+They are read in the frame of the scene's view: x to the right, y away from the viewer, z up. Any other name is an
+attribute of an object (``mass(a)``) or, with no argument, of the scene (``floor_area()``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from kg.objects import Object, View, extent, interval, position
+
+Reading: TypeAlias = Callable[[tuple[Object, ...], View], float]
+
+
+@dataclass(frozen=True)
+class GeometricTerm:
+    """A number that can be read off boxes.
+
+    arity: how many objects it reads. unit: of its value. read: objects and view -> value. meaning: one line.
+    """
+
+    arity: int
+    unit: Literal["m", "m^3", "rad"]
+    read: Reading
+    meaning: str
+
+
+def _centre(axis: int) -> Reading:
+    return lambda objects, view: position(objects[0], axis, view)
+
+
+def _extent(axis: int) -> Reading:
+    return lambda objects, view: extent(objects[0], axis, view)
+
+
+def _face(axis: int, end: int) -> Reading:
+    return lambda objects, view: interval(objects[0], axis, view)[end]
+
+
+def _overlap(axis: int) -> Reading:
+    def read(objects: tuple[Object, ...], view: View) -> float:
+        (low, high), (other_low, other_high) = (interval(thing, axis, view) for thing in objects)
+        return min(high, other_high) - max(low, other_low)
+
+    return read
+
+
+def _gap(objects: tuple[Object, ...], view: View) -> float:
+    return math.hypot(*(max(0.0, -_overlap(axis)(objects, view)) for axis in range(3)))
+
+
+def _distance(axes: tuple[int, ...]) -> Reading:
+    return lambda objects, view: math.hypot(
+        *(position(objects[0], axis, view) - position(objects[1], axis, view) for axis in axes)
+    )
+
+
+#: Name -> term. ``rulekd.scenes.terms`` holds the same names over tensors.
+TERMS: MappingProxyType[str, GeometricTerm] = MappingProxyType(
+    {
+        "x": GeometricTerm(1, "m", _centre(0), "centre, to the right"),
+        "y": GeometricTerm(1, "m", _centre(1), "centre, away from the viewer"),
+        "z": GeometricTerm(1, "m", _centre(2), "centre, upwards"),
+        "width": GeometricTerm(1, "m", _extent(0), "extent of the hull along x"),
+        "depth": GeometricTerm(1, "m", _extent(1), "extent of the hull along y"),
+        "height": GeometricTerm(1, "m", _extent(2), "extent of the hull along z"),
+        "left": GeometricTerm(1, "m", _face(0, 0), "left face: x - width / 2"),
+        "right": GeometricTerm(1, "m", _face(0, 1), "right face: x + width / 2"),
+        "front": GeometricTerm(1, "m", _face(1, 0), "face nearest to the viewer: y - depth / 2"),
+        "back": GeometricTerm(1, "m", _face(1, 1), "face farthest from the viewer: y + depth / 2"),
+        "bottom": GeometricTerm(1, "m", _face(2, 0), "lowest face: z - height / 2"),
+        "top": GeometricTerm(1, "m", _face(2, 1), "highest face: z + height / 2"),
+        "volume": GeometricTerm(1, "m^3", lambda objects, view: math.prod(objects[0].size), "product of the extents"),
+        "yaw": GeometricTerm(1, "rad", lambda objects, view: objects[0].yaw, "turn about the vertical"),
+        "distance": GeometricTerm(2, "m", _distance((0, 1, 2)), "between the centres"),
+        "plan_distance": GeometricTerm(2, "m", _distance((0, 1)), "between the centres, seen from above"),
+        "overlap_x": GeometricTerm(2, "m", _overlap(0), "common part of the two hulls along x; negative: their gap"),
+        "overlap_y": GeometricTerm(2, "m", _overlap(1), "common part of the two hulls along y; negative: their gap"),
+        "overlap_z": GeometricTerm(2, "m", _overlap(2), "common part of the two hulls along z; negative: their gap"),
+        "gap": GeometricTerm(2, "m", _gap, "shortest distance between the two hulls; 0 where they meet"),
+    }
+)
