@@ -45,7 +45,7 @@ class Layout:
             numbers=tuple(sorted(scenes.numbers)),
             categories=_names(scenes.categories, scenes.category_names),
             scene_numbers=tuple(sorted(scenes.scene_numbers)),
-            scene_categories=_names(scenes.scene_categories, scenes.category_names),
+            scene_categories=_names(scenes.scene_categories, scenes.scene_category_names),
             channels=None if scenes.points is None else scenes.points.shape[-1] - 3,
         )
 
@@ -78,15 +78,16 @@ class Layout:
 
 @dataclass(frozen=True)
 class Columns:
-    """The object columns of one batch, laid out for a network.
+    """The object columns of one batch, laid out for a network; what the layout lacks is 0, and padding is 0.
 
-    center: (B, N, 3) metres, in the frame of the view. size: (B, N, 3) metres, full extents along the object's
-    own axes. yaw: (B, N) radians about z, from the view's right. What the layout lacks is 0.
-    numbers: (B, N, K). categories: (B, N, C) int64, 0 = unknown, otherwise 1 + place among the layout's names.
-    mask: (B, N) bool.
+    center: (B, N, 3) metres, in the frame of the view. hull: (B, N, 3) metres, full extents of the box's hull along
+    the axes of the view. size: (B, N, 3) metres, full extents along the object's own axes. yaw: (B, N) radians from
+    the view's right, about z. numbers: (B, N, K), NaN = unknown. categories: (B, N, C) int64, 0 = unknown, otherwise
+    1 + place among the layout's names. mask: (B, N) bool.
     """
 
     center: Tensor
+    hull: Tensor
     size: Tensor
     yaw: Tensor
     numbers: Tensor
@@ -95,7 +96,7 @@ class Columns:
 
     def arguments(self) -> tuple[Tensor, ...]:
         """The columns in order, as a network's ``forward`` takes them."""
-        return (self.center, self.size, self.yaw, self.numbers, self.categories, self.mask)
+        return (self.center, self.hull, self.size, self.yaw, self.numbers, self.categories, self.mask)
 
 
 @dataclass(frozen=True)
@@ -109,31 +110,26 @@ class ReadColumns:
 
     def columns(self, scenes: Scenes) -> Columns:
         """The columns of ``scenes``; an error names the first one that they lack."""
-        mask = scenes.mask
-        batch, objects = mask.shape
-        empty = torch.zeros(batch, objects, 3, device=mask.device)
-        for name, value in (("center", scenes.center), ("size", scenes.size), ("yaw", scenes.yaw)):
-            if value is None and name in self.layout.geometry:
+        layout, mask = self.layout, scenes.mask
+        for name in layout.geometry:
+            if getattr(scenes, name) is None and name != "yaw":  # boxes without yaw stand straight: yaw 0
                 raise _lacking(name)
-        center, yaw = empty, empty[..., 0]
-        if "center" in self.layout.geometry:
-            center = scenes.centers_in_view().float()
-        if "yaw" in self.layout.geometry and scenes.yaw is not None:
-            yaw = scenes.yaw.float() - view_angle(scenes)[:, None]
-        size = scenes.size.float() if "size" in self.layout.geometry and scenes.size is not None else empty
-        numbers = [_column(name, scenes.numbers) for name in self.layout.numbers]
-        numbers += [_column(name, scenes.scene_numbers)[:, None] for name in self.layout.scene_numbers]
-        kinds = [_codes(name, values, scenes.categories, scenes) for name, values in self.layout.categories]
+        nowhere = torch.zeros(*mask.shape, 3, device=mask.device)
+        boxes = "size" in layout.geometry
+        numbers = [_column(name, scenes.numbers) for name in layout.numbers]
+        numbers += [_column(name, scenes.scene_numbers)[:, None] for name in layout.scene_numbers]
+        kinds = [_codes(name, values, scenes.categories, scenes.category_names) for name, values in layout.categories]
         kinds += [
-            _codes(name, values, scenes.scene_categories, scenes)[:, None]
-            for name, values in self.layout.scene_categories
+            _codes(name, values, scenes.scene_categories, scenes.scene_category_names)[:, None]
+            for name, values in layout.scene_categories
         ]
         return Columns(
-            center=_quiet(center, mask),
-            size=_quiet(size, mask),
-            yaw=torch.where(mask, yaw, 0.0),
-            numbers=_stack([column.float() for column in numbers], mask, torch.float32),
-            categories=_stack(kinds, mask, torch.int64),
+            center=_quiet(scenes.centers_in_view() if "center" in layout.geometry else nowhere, mask),
+            hull=_quiet(scenes.extents_in_view() if boxes else nowhere, mask),
+            size=_quiet(scenes["size"] if boxes else nowhere, mask),
+            yaw=_quiet(yaw_in_view(scenes)[..., None] if "yaw" in layout.geometry else nowhere, mask)[..., 0],
+            numbers=_quiet(_stack(numbers, mask, torch.float32), mask),
+            categories=_quiet(_stack(kinds, mask, torch.int64), mask),
             mask=mask,
         )
 
@@ -157,24 +153,21 @@ class ReadPoints:
                 f"the points have {found} channels beyond x, y, z; the network was built for {self.layout.channels}",
                 hint="Sample the points with the same settings as when the network was built.",
             )
-        points = points.float()
-        if scenes.view is None:
-            return points, scenes.mask
-        seen = torch.einsum("bij,bnpj->bnpi", scenes.view.float(), points[..., :3])
-        return torch.cat([seen, points[..., 3:]], dim=-1), scenes.mask
+        turned = torch.einsum("bij,bnpj->bnpi", scenes.axes().to(points.dtype), points[..., :3])
+        return torch.cat([turned, points[..., 3:]], dim=-1).float(), scenes.mask
 
 
-def view_angle(scenes: Scenes) -> Tensor:
-    """(B,) radians from the file's x axis to the view's right, about z; 0 without a view."""
-    if scenes.view is None:
-        return torch.zeros(len(scenes), device=scenes.mask.device)
-    return torch.atan2(scenes.view[:, 0, 1], scenes.view[:, 0, 0]).float()
+def yaw_in_view(scenes: Scenes) -> Tensor:
+    """(B, N) radians about z from the view's right to each object's own x axis."""
+    axes = scenes.axes()
+    return scenes.headings() - torch.atan2(axes[:, 0, 1], axes[:, 0, 0])[:, None]
 
 
 def spread(values: Tensor, mask: Tensor) -> float:
     """Standard deviation of ``values`` (B, N, ...) over the places of ``mask``; 1 where it is 0 or unknown."""
     real = values[mask]
-    deviation = float(real.std(unbiased=False)) if real.numel() else 0.0
+    real = real[torch.isfinite(real)]
+    deviation = float(real.std(correction=0)) if real.numel() else 0.0
     return deviation if math.isfinite(deviation) and deviation > 1e-6 else 1.0
 
 
@@ -195,9 +188,11 @@ def _column(name: str, columns: Mapping[str, Tensor]) -> Tensor:
     return columns[name]
 
 
-def _codes(name: str, values: Sequence[str], columns: Mapping[str, Tensor], scenes: Scenes) -> Tensor:
+def _codes(
+    name: str, values: Sequence[str], columns: Mapping[str, Tensor], names: Mapping[str, Sequence[str]]
+) -> Tensor:
     """The category by the layout's numbering: other scenes may list the same names in another order."""
-    column, found = _column(name, columns), scenes.category_names[name]
+    column, found = _column(name, columns), names[name]
     if tuple(found) == tuple(values):
         return column + 1
     place = {value: number + 1 for number, value in enumerate(values)}
@@ -205,14 +200,14 @@ def _codes(name: str, values: Sequence[str], columns: Mapping[str, Tensor], scen
     return table[column + 1]
 
 
-def _stack(columns: list[Tensor], mask: Tensor, kind: torch.dtype) -> Tensor:
-    """(B, N, number of columns), 0 where there is no object."""
+def _stack(columns: Sequence[Tensor], mask: Tensor, kind: torch.dtype) -> Tensor:
+    """(B, N, number of columns)."""
     if not columns:
         return torch.zeros(*mask.shape, 0, dtype=kind, device=mask.device)
-    stacked = torch.stack([column.expand(mask.shape) for column in columns], dim=-1)
-    return torch.where(mask[..., None], stacked, torch.zeros((), dtype=kind, device=mask.device))
+    return torch.stack([column.to(kind).expand(mask.shape) for column in columns], dim=-1)
 
 
 def _quiet(values: Tensor, mask: Tensor) -> Tensor:
-    """0 where there is no object: what padding holds must never reach a sum."""
-    return torch.where(mask[..., None], values, 0.0)
+    """``values`` (B, N, C) in float32, 0 where there is no object: what padding holds must never reach a sum."""
+    kept = values.float() if values.is_floating_point() else values
+    return torch.where(mask[..., None], kept, torch.zeros((), dtype=kept.dtype, device=kept.device))

@@ -20,7 +20,7 @@ class PointOptions:
     """width: of a point's features, and of an object's. pair_width: of the pair head."""
 
     width: int = 32
-    pair_width: int = 48
+    pair_width: int = 52
 
 
 class PointStudent(Network):

@@ -15,7 +15,7 @@ from rulekd.networks.layout import Layout, ReadColumns, spread
 from rulekd.networks.network import Network, middle_in_plan
 from rulekd.scenes import Scenes
 
-#: Per pair: the difference of centres and both sizes.
+#: Per pair: the difference of centres and both hulls.
 PAIR_GEOMETRY = 9
 
 
@@ -26,7 +26,7 @@ class RoomOptions:
     width: int = 64
     layers: int = 3
     heads: int = 4
-    pair_width: int = 128
+    pair_width: int = 176
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -50,7 +50,7 @@ class RoomTransformer(Network):
         self.register_buffer("length", torch.ones(2))  # of positions, of sizes: metres to one unit
         self.register_buffer("number_mean", torch.zeros(layout.number_count))
         self.register_buffer("number_spread", torch.ones(layout.number_count))
-        self.token = nn.Linear(3 + 3 + 2 + layout.number_count, width)
+        self.token = nn.Linear(3 + 3 + 3 + 2 + layout.number_count, width)
         self.kinds = nn.ModuleList(nn.Embedding(size + 1, width) for size in layout.category_sizes)
         for kind in self.kinds:
             nn.init.normal_(kind.weight, std=0.5)  # type: ignore[arg-type] # beside the token's own scale, about 1
@@ -63,20 +63,28 @@ class RoomTransformer(Network):
     number_spread: Tensor
 
     def forward(
-        self, center: Tensor, size: Tensor, yaw: Tensor, numbers: Tensor, categories: Tensor, mask: Tensor
+        self,
+        center: Tensor,
+        hull: Tensor,
+        size: Tensor,
+        yaw: Tensor,
+        numbers: Tensor,
+        categories: Tensor,
+        mask: Tensor,
     ) -> dict[str, Tensor]:
         """Log-odds by predicate: (B,), (B, N) or (B, N, N).
 
-        center, size: (B, N, 3) metres; yaw: (B, N) radians; numbers: (B, N, K); categories: (B, N, C) int64, 0 =
-        unknown; mask: (B, N) bool. All in the frame of the view, as ``ReadColumns`` lays them out.
+        center, hull, size: (B, N, 3) metres; yaw: (B, N) radians; numbers: (B, N, K), NaN = unknown, read as their
+        mean; categories: (B, N, C) int64, 0 = unknown; mask: (B, N) bool. As ``Columns`` says of each.
         """
-        place, size = (center - middle_in_plan(center, mask)) / self.length[0], size / self.length[1]
+        place = (center - middle_in_plan(center, mask)) / self.length[0]
+        hull, size = hull / self.length[1], size / self.length[1]
         turn = torch.stack([yaw.sin(), yaw.cos()], dim=-1)
-        scaled = (numbers - self.number_mean) / self.number_spread
-        tokens = self.token(torch.cat([place, size, turn, scaled], dim=-1))
+        scaled = torch.nan_to_num((numbers - self.number_mean) / self.number_spread)
+        tokens = self.token(torch.cat([place, hull, size, turn, scaled], dim=-1))
         for number, kind in enumerate(self.kinds):
             tokens = tokens + kind(categories[..., number])
-        geometry = pair_geometry(place, size)
+        geometry = pair_geometry(place, hull)
         # an object without company attends to itself, so that no row of attention is empty
         allowed = mask[:, None, :] | torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
         for layer in self.layers:
@@ -93,8 +101,8 @@ class RoomTransformer(Network):
         self.length[1] = spread(columns.size, columns.mask)
         for column in range(layout.number_count):
             values = columns.numbers[..., column]
-            real = values[columns.mask]
-            self.number_mean[column] = real.mean() if real.numel() else 0.0
+            known = values[columns.mask & torch.isfinite(values)]
+            self.number_mean[column] = known.mean() if known.numel() else 0.0
             self.number_spread[column] = spread(values, columns.mask)
 
 
@@ -126,15 +134,8 @@ class Layer(nn.Module):
         return out
 
 
-def pair_geometry(place: Tensor, size: Tensor) -> Tensor:
-    """(B, N, N, 9): where j stands from i, the size of i, the size of j; from (B, N, 3) each."""
+def pair_geometry(place: Tensor, hull: Tensor) -> Tensor:
+    """(B, N, N, 9): where j stands from i, the extents of i, the extents of j; from (B, N, 3) each."""
     objects = place.shape[1]
-    difference = place[:, None] - place[:, :, None]
-    return torch.cat(
-        [
-            difference,
-            size[:, :, None].expand(-1, -1, objects, -1),
-            size[:, None].expand(-1, objects, -1, -1),
-        ],
-        dim=-1,
-    )
+    first, second = hull[:, :, None].expand(-1, -1, objects, -1), hull[:, None].expand(-1, objects, -1, -1)
+    return torch.cat([place[:, None] - place[:, :, None], first, second], dim=-1)
