@@ -1,0 +1,58 @@
+"""Readers: one file a format, one line in ``READERS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from kg.errors import FileFormatError, RulekdError, unknown
+from rulekd.scenes.readers import clevr, csv, jsonl
+from rulekd.scenes.readers.content import Content
+
+__all__ = ["READERS", "Content", "Reader", "read", "write"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One file format. suffixes: what its files end in (before .gz). read: path and options -> content."""
+
+    suffixes: tuple[str, ...]
+    read: Callable[..., Content]
+    meaning: str
+
+
+READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "jsonl": Reader((".jsonl",), jsonl.read, "our own: JSON lines, one scene a line, everything kept"),
+        "clevr": Reader((".json",), clevr.read, "official CLEVR scene JSON"),
+        "csv": Reader((".csv",), csv.read, "boxes, one object a row"),
+    }
+)
+
+
+def read(path: Path, format: str | None, options: Mapping[str, Any]) -> Content:
+    """The scenes of a file, by the format named, or else by the file's suffix."""
+    if format is None:
+        plain = path.name.lower().removesuffix(".gz")
+        named = [name for name, reader in READERS.items() if plain.endswith(reader.suffixes)]
+        if not named:
+            raise FileFormatError(
+                f"{path}: no reader for files that end in {path.suffix!r}",
+                hint=f"Name one: format= {', '.join(READERS)}.",
+            )
+        format = named[0]
+    if format not in READERS:
+        raise unknown("format", format, READERS)
+    if not path.is_file():
+        raise FileFormatError(f"{path}: there is no such file", hint=f"Looked in {path.resolve().parent}.")
+    return READERS[format].read(path, **options)
+
+
+def write(path: Path, content: Content) -> None:
+    """Write as JSON lines, the one format that keeps everything."""
+    if not path.name.lower().removesuffix(".gz").endswith(READERS["jsonl"].suffixes):
+        raise RulekdError(f"{path}: scenes are written as JSON lines", hint="Name the file .jsonl or .jsonl.gz.")
+    jsonl.write(path, content)
