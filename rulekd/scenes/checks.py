@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kg.errors import ArityError, RulekdError
 from kg.predicates import check_name
+from kg.terms import TERMS
 
 if TYPE_CHECKING:  # Scenes is built on this module
     from rulekd.scenes.scenes import Scenes
@@ -61,6 +62,12 @@ def check_values(scenes: Scenes, built_in: tuple[str, ...]) -> None:
         if name in seen:
             raise RulekdError(f"the name {name!r} stands for two things in these scenes", hint="Rename one of them.")
         seen.add(name)
+    for name in [*scenes.numbers, *scenes.categories]:
+        if name in TERMS:
+            raise RulekdError(
+                f"the attribute {name!r} has the name of a geometric term",
+                hint="Give geometry as center, size and yaw; rename any other attribute.",
+            )
     for name in [*scenes.numbers, *scenes.categories, *scenes.scene_numbers, *scenes.scene_categories]:
         check_name("attribute", name)
     for name in scenes.labels:

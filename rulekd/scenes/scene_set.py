@@ -116,7 +116,7 @@ class SceneSet:
         return self._parts[1]
 
     def part(self, *names: str) -> SceneSet:
-        """The scenes of one part or several (train, validate, test; discover, confirm); an error when there are none."""
+        """The scenes of one part or several: train, validate, test; discover, confirm. Having none is an error."""
         for name in names:
             check_part(name)
         chosen = np.isin(self.parts, names) | np.isin(self.evidence_parts, names)

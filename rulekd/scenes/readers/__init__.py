@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kg.errors import FileFormatError, RulekdError, unknown
-from rulekd.scenes.readers import clevr, csv, jsonl
+from rulekd.scenes.readers import boxes, clevr, jsonl
 from rulekd.scenes.readers.content import Content
 
 __all__ = ["READERS", "Content", "Reader", "read", "write"]
@@ -28,7 +28,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "jsonl": Reader((".jsonl",), jsonl.read, "our own: JSON lines, one scene a line, everything kept"),
         "clevr": Reader((".json",), clevr.read, "official CLEVR scene JSON"),
-        "csv": Reader((".csv",), csv.read, "boxes, one object a row"),
+        "csv": Reader((".csv",), boxes.read, "boxes, one object a row"),
     }
 )
 
