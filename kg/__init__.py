@@ -41,6 +41,7 @@ from kg.formulas import (
     Transform,
     Under,
 )
+from kg.normal import canonical, clauses, explicit_distinctness, free_variables, live, negation_normal
 from kg.objects import Object
 from kg.predicates import Predicate, Vocabulary
 from kg.terms import TERMS, GeometricTerm
@@ -81,6 +82,12 @@ __all__ = [
     "Under",
     "UnknownNameError",
     "Vocabulary",
+    "canonical",
+    "clauses",
+    "explicit_distinctness",
+    "free_variables",
+    "live",
+    "negation_normal",
     "parse",
     "parse_term",
     "parse_transform",

@@ -28,6 +28,7 @@ class GeometricTerm:
     unit: Literal["m", "m^3", "rad"]
     read: Reading
     meaning: str
+    symmetric: bool = False
 
 
 def _centre(axis: int) -> Reading:
@@ -77,11 +78,17 @@ TERMS: MappingProxyType[str, GeometricTerm] = MappingProxyType(
         "top": GeometricTerm(1, "m", _face(2, 1), "highest face: z + height / 2"),
         "volume": GeometricTerm(1, "m^3", lambda objects, view: math.prod(objects[0].size), "product of the extents"),
         "yaw": GeometricTerm(1, "rad", lambda objects, view: objects[0].yaw, "turn about the vertical"),
-        "distance": GeometricTerm(2, "m", _distance((0, 1, 2)), "between the centres"),
-        "plan_distance": GeometricTerm(2, "m", _distance((0, 1)), "between the centres, seen from above"),
-        "overlap_x": GeometricTerm(2, "m", _overlap(0), "common part of the two hulls along x; negative: their gap"),
-        "overlap_y": GeometricTerm(2, "m", _overlap(1), "common part of the two hulls along y; negative: their gap"),
-        "overlap_z": GeometricTerm(2, "m", _overlap(2), "common part of the two hulls along z; negative: their gap"),
-        "gap": GeometricTerm(2, "m", _gap, "shortest distance between the two hulls; 0 where they meet"),
+        "distance": GeometricTerm(2, "m", _distance((0, 1, 2)), "between the centres", True),
+        "plan_distance": GeometricTerm(2, "m", _distance((0, 1)), "between the centres, seen from above", True),
+        "overlap_x": GeometricTerm(
+            2, "m", _overlap(0), "common part of the two hulls along x; negative: their gap", True
+        ),
+        "overlap_y": GeometricTerm(
+            2, "m", _overlap(1), "common part of the two hulls along y; negative: their gap", True
+        ),
+        "overlap_z": GeometricTerm(
+            2, "m", _overlap(2), "common part of the two hulls along z; negative: their gap", True
+        ),
+        "gap": GeometricTerm(2, "m", _gap, "shortest distance between the two hulls; 0 where they meet", True),
     }
 )

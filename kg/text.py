@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from kg.errors import FormulaError, ParseError, RulekdError, nearest
+from kg.errors import FormulaError, ParseError, RulekdError
 from kg.formulas import (
     MAX_DEPTH,
     And,
@@ -38,6 +38,7 @@ from kg.formulas import (
     Transform,
     Under,
 )
+from kg.messages import did_you_mean, excerpt, expectation, listed
 from kg.predicates import RESERVED, Vocabulary
 from kg.terms import TERMS
 
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
 
 MAX_TEXT: Final = 100_000
 
-#: What the parser's tokens are called in messages; those that join formulas are all operators.
-_JOIN: Final = frozenset({"IFF", "ARROW", "TURNSTILE", "OR", "AND", "COMPARISON", "SIGN", "TIMES"})
-_WORDS: Final = {"NAME": "a name", "NUMBER": "a number", "LPAR": "'('", "RPAR": "')'", "COMMA": "','", "COLON": "':'"}
 _SIGNS: Final[dict[str, Comparison]] = {
     "<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">=", "=": "=", "==": "=", "!=": "!=", "≠": "!=",
 }  # fmt: skip
@@ -274,10 +272,10 @@ class _Reader:
             return atom
         predicate = self.vocabulary.get(name)
         if predicate is None:
-            hint = _did_you_mean(name, (*self.vocabulary, *RESERVED))
+            hint = did_you_mean(name, (*self.vocabulary, *RESERVED))
             if name in TERMS:
                 hint = f"{name!r} is a term; compare it, as in '{atom} > 0'."
-            raise self._at(node, f"unknown predicate {name!r}", hint=hint or f"Known: {_listed(self.vocabulary)}.")
+            raise self._at(node, f"unknown predicate {name!r}", hint=hint or f"Known: {listed(self.vocabulary)}.")
         if predicate.arity != len(atom.arguments):
             raise self._at(
                 node, f"predicate {name!r} takes {predicate.arity} arguments and is given {len(atom.arguments)}"
@@ -341,7 +339,7 @@ class _Reader:
             raise self._at(
                 node,
                 f"unknown term {name!r} of {given} objects",
-                hint=_did_you_mean(name, pairs) or f"Known: {_listed(pairs)}.",
+                hint=did_you_mean(name, pairs) or f"Known: {listed(pairs)}.",
             )
 
     def transform(self, node: Node) -> Transform:
@@ -379,7 +377,7 @@ class _Reader:
                 raise self._at(
                     argument,
                     f"argument {place} of {str(name)!r} is not a variable",
-                    hint=_did_you_mean(str(name), RESERVED) or "Predicates and terms take variables, as in 'on(a, b)'.",
+                    hint=did_you_mean(str(name), RESERVED) or "Predicates and terms take variables, as in 'on(a, b)'.",
                 )
         return tuple(str(argument.children[0]) for argument in arguments)
 
@@ -395,20 +393,20 @@ class _Reader:
 
     def _error(self, message: str, line: int, column: int, *, hint: str = "") -> ParseError:
         return ParseError(
-            f"line {line}, column {column}: {message}\n{_excerpt(self.text, line, column)}",
+            f"line {line}, column {column}: {message}\n{excerpt(self.text, line, column)}",
             line=line,
             column=column,
             hint=hint,
         )
 
     def _unexpected(self, token: Token, expected: Iterable[str], history: list[Token] | None) -> ParseError:
-        wanted = _expectation(frozenset(expected))
+        wanted = expectation(frozenset(expected))
         before = history[-1] if history else None
         hint = ""
         if before is not None and before.type == "NAME":
-            hint = _did_you_mean(str(before), RESERVED)
+            hint = did_you_mean(str(before), RESERVED)
         if not hint and token.type == "NAME":
-            hint = _did_you_mean(str(token), RESERVED)
+            hint = did_you_mean(str(token), RESERVED)
         if not hint and token.type == "COMMA":
             hint = "Join conditions with '&'."
         if token.type == "$END":
@@ -421,37 +419,9 @@ class _Reader:
         )
 
 
-def _expectation(kinds: frozenset[str]) -> str:
-    """What the parser could have gone on with, in words."""
-    if {"NAME", "LPAR"} <= kinds:
-        return "a formula" if "NOT" in kinds else "a number"
-    words = ["an operator such as '&' or '->'"] if kinds & _JOIN else []
-    words += [_WORDS[kind] for kind in sorted(kinds - _JOIN) if kind in _WORDS and not (words and kind == "LPAR")]
-    return " or ".join([*words, *(["the end"] if "$END" in kinds else [])])
-
-
 def _bare(node: Node) -> Node:
     """The node without parentheses around a lone variable: ``(a) = b`` is ``a = b``."""
     inner = node
     while inner.data == "group":
         inner = inner.children[0]
     return inner if inner.data in ("variable", "compare") else node
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = nearest(name, (word for word in known if word != name))
-    return f"Did you mean {close!r}?" if close else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:12]) + (f" and {len(listed) - 12} more" if len(listed) > 12 else "")
-
-
-def _excerpt(text: str, line: int, column: int) -> str:
-    """The line of the text, or the part of it around the column, with a caret under the place."""
-    whole = text.split("\n")[line - 1]
-    begin = max(0, column - 61)
-    part = whole[begin : begin + 120]
-    shown = "".join(sign if sign.isprintable() else "·" if sign != "\t" else " " for sign in part)
-    return f"    {shown.rstrip()}\n    {' ' * (column - 1 - begin)}^"

@@ -1,0 +1,176 @@
+"""Hypothesis strategies for everything in the rule language, and for small worlds to read rules in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+from hypothesis import strategies as st
+
+from kg.formulas import (
+    COMPARISONS,
+    OPERATORS,
+    And,
+    Arithmetic,
+    AtMostOne,
+    Atom,
+    Compare,
+    ExactlyOne,
+    Exists,
+    Feature,
+    ForAll,
+    Formula,
+    Function,
+    Iff,
+    Implies,
+    Negative,
+    Not,
+    Number,
+    Or,
+    Quantity,
+    Same,
+    Term,
+    Transform,
+    Under,
+)
+from kg.objects import Object
+from kg.predicates import RESERVED, Vocabulary
+from kg.worlds import World
+
+#: The words that the small worlds speak. Small on purpose: every world of two or three objects can be listed.
+WORDS = Vocabulary({"p": 1, "q": 1, "r": 2, "s": 2, "t": 0})
+
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(lambda name: name not in RESERVED)
+variables = st.sampled_from("abc")
+floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def terms(variable: st.SearchStrategy[str] = variables) -> st.SearchStrategy[Term]:
+    """Any arithmetic term over any features."""
+    leaves: st.SearchStrategy[Term] = st.one_of(
+        st.builds(Number, floats),
+        st.builds(Feature, names, st.lists(variable, max_size=3).map(tuple)),
+    )
+
+    def grow(inner: st.SearchStrategy[Term]) -> st.SearchStrategy[Term]:
+        return st.one_of(
+            st.builds(Negative, inner),
+            st.builds(Arithmetic, st.sampled_from(OPERATORS), inner, inner),
+            st.builds(Function, st.just("abs"), st.tuples(inner)),
+            st.builds(Function, st.sampled_from(["min", "max"]), st.lists(inner, min_size=2, max_size=3).map(tuple)),
+        )
+
+    return st.recursive(leaves, grow, max_leaves=5)
+
+
+quantities = st.builds(Quantity, floats, st.sampled_from(["", "deg", "rad", "m"]))
+transforms = st.builds(Transform, names, st.lists(quantities, max_size=2).map(tuple))
+
+
+def _compound(inner: st.SearchStrategy[Formula], variable: st.SearchStrategy[str]) -> st.SearchStrategy[Formula]:
+    parts = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    bound = st.lists(variable, min_size=1, max_size=2, unique=True).map(tuple)
+    return st.one_of(
+        st.builds(Not, inner),
+        st.builds(And, parts),
+        st.builds(Or, parts),
+        st.builds(Implies, inner, inner),
+        st.builds(Iff, inner, inner),
+        st.builds(ExactlyOne, parts),
+        st.builds(AtMostOne, parts),
+        st.builds(Exists, bound, inner),
+        st.builds(ForAll, bound, inner),
+    )
+
+
+@st.composite
+def formulas(draw: st.DrawFn, max_leaves: int = 8) -> Formula:
+    """Any formula at all: hostile names, every kind of node, 'under' at the top and inside."""
+    leaves: st.SearchStrategy[Formula] = st.one_of(
+        st.builds(Atom, names, st.lists(names, max_size=3).map(tuple)),
+        st.builds(Same, variables, variables),
+        st.builds(Compare, st.sampled_from(COMPARISONS), terms(), terms()),
+    )
+    plain = st.recursive(leaves, lambda inner: _compound(inner, names), max_leaves=max_leaves)
+    kind = draw(st.sampled_from(["plain", "plain", "under", "inside"]))
+    if kind == "plain":
+        return draw(plain)
+    arrow: type[Implies | Iff] = draw(st.sampled_from([Implies, Iff]))
+    law: Formula = Under(draw(transforms), arrow(draw(plain), draw(plain)))
+    return law if kind == "under" else draw(_compound(st.just(law) | plain, names))
+
+
+def _literals(with_numbers: bool, quantified: bool) -> st.SearchStrategy[Formula]:
+    atoms = st.one_of(
+        *(st.builds(Atom, st.just(word.name), st.tuples(*[variables] * word.arity)) for word in WORDS.values()),
+        st.builds(Same, variables, variables) if quantified else st.nothing(),
+    )
+    if not with_numbers:
+        return atoms
+    numbers = st.one_of(
+        st.builds(Feature, st.just("x"), st.tuples(variables)), st.builds(Number, st.sampled_from([0.0, 1.0]))
+    )
+    return st.one_of(atoms, st.builds(Compare, st.sampled_from(COMPARISONS), numbers, numbers))
+
+
+def readable(*, max_leaves: int = 6, numbers: bool = True, quantified: bool = True) -> st.SearchStrategy[Formula]:
+    """Formulas over ``WORDS``, which every world of ``worlds`` can read."""
+
+    def grow(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
+        compound = _compound(inner, variables)
+        if quantified:
+            return compound
+        return compound.filter(lambda formula: not isinstance(formula, Exists | ForAll))
+
+    return st.recursive(_literals(numbers, quantified), grow, max_leaves=max_leaves)
+
+
+def laws(max_leaves: int = 4) -> st.SearchStrategy[Formula]:
+    """Plain universal formulas over one unary and one binary predicate, for tests that list every world."""
+    atoms: st.SearchStrategy[Formula] = st.one_of(
+        st.builds(Atom, st.just("p"), st.tuples(variables)),
+        st.builds(Atom, st.just("r"), st.lists(variables, min_size=2, max_size=2, unique=True).map(tuple)),
+    )
+
+    def grow(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
+        parts = st.lists(inner, min_size=2, max_size=3).map(tuple)
+        return st.one_of(
+            st.builds(Not, inner),
+            st.builds(And, parts),
+            st.builds(Or, parts),
+            st.builds(Implies, inner, inner),
+            st.builds(Iff, inner, inner),
+            st.builds(AtMostOne, parts),
+        )
+
+    return st.recursive(atoms, grow, max_leaves=max_leaves)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, max_size: int = 3, size: int | None = None) -> World:
+    """A world over ``WORDS`` with up to ``max_size`` objects (or exactly ``size``), some facts invalid."""
+    count = draw(st.integers(0, max_size)) if size is None else size
+    facts, invalid = {}, {}
+    for word in WORDS.values():
+        tuples = list(itertools.product(range(count), repeat=word.arity))
+        facts[word.name] = {item for item in tuples if draw(st.booleans())}
+        invalid[word.name] = {item for item in tuples if draw(st.integers(0, 5)) == 0}
+    objects = tuple(Object(center=(draw(st.sampled_from([0.0, 1.0, 2.0])), 0.0, 0.0)) for _ in range(count))
+    diagonal = frozenset(draw(st.sets(st.sampled_from(["r", "s"]))))
+    return World(count, facts, diagonal=diagonal, invalid=invalid, objects=objects)
+
+
+def every_world(size: int, arities: Mapping[str, int]) -> Iterator[World]:
+    """Every world of that many objects over these predicates, no diagonal facts: 2 ** (ground atoms) of them."""
+    ground = [
+        (name, item)
+        for name, arity in arities.items()
+        for item in itertools.product(range(size), repeat=arity)
+        if len(set(item)) == arity
+    ]
+    for truths in itertools.product([False, True], repeat=len(ground)):
+        facts: dict[str, set[tuple[int, ...]]] = {name: set() for name in arities}
+        for (name, item), true in zip(ground, truths, strict=True):
+            if true:
+                facts[name].add(item)
+        yield World(size, facts)
