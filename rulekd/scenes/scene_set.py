@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from kg.errors import ArityError, RulekdError
-from kg.formulas import Formula
+from kg.formulas import Formula, Transform
 from kg.predicates import Predicate, Vocabulary
 from rulekd.scenes.definitions import relabelled
 from rulekd.scenes.parts import check_part, parts_of
 from rulekd.scenes.points import with_points
 from rulekd.scenes.readers import Content, read, write
 from rulekd.scenes.scenes import Index, Scenes
+from rulekd.scenes.transforms import apply
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +147,11 @@ class SceneSet:
         given: where definitions that speak of other predicates read these, when they are not defined themselves.
         """
         return relabelled(scenes, self.definitions, given)
+
+    def transformed(self, transform: Transform, seed: int = 0) -> SceneSet:
+        """The scenes under a transform, with labels as far as the definitions give them. seed: of random transforms."""
+        moved = apply(transform, self.scenes, generator=torch.Generator().manual_seed(seed))
+        return replace(self, scenes=self.relabel(moved, given=self.scenes))
 
     def with_points(
         self,

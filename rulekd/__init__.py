@@ -1,0 +1,73 @@
+"""rulekd: read the laws that a trained network knows, edit them, and train a small network on them.
+
+The neural half. Everything here loads when it is first used, so that ``rulekd kg list`` never waits for torch.
+
+>>> import rulekd
+>>> constraints = rulekd.compile(["left_of(a, b) -> right_of(b, a)"])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rulekd.constraints import Constraints, Reading, compile
+    from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
+    from rulekd.extraction import extract, mine
+    from rulekd.facts import Facts
+    from rulekd.networks import build
+    from rulekd.predictor import Predictor
+    from rulekd.scenes import Scenes, SceneSet
+
+_HOMES = {
+    "Constraints": "rulekd.constraints",
+    "Facts": "rulekd.facts",
+    "Labels": "rulekd.distillation",
+    "Measures": "rulekd.distillation",
+    "Predictor": "rulekd.predictor",
+    "Reading": "rulekd.constraints",
+    "Rules": "rulekd.distillation",
+    "Run": "rulekd.distillation",
+    "SceneSet": "rulekd.scenes",
+    "Scenes": "rulekd.scenes",
+    "SoftLabels": "rulekd.distillation",
+    "Training": "rulekd.distillation",
+    "build": "rulekd.networks",
+    "compile": "rulekd.constraints",
+    "distill": "rulekd.distillation",
+    "evaluate": "rulekd.distillation",
+    "extract": "rulekd.extraction",
+    "mine": "rulekd.extraction",
+}
+
+__all__ = [  # noqa: PLE0604 - the names of _HOMES, spelled out for readers and type checkers
+    "Constraints",
+    "Facts",
+    "Labels",
+    "Measures",
+    "Predictor",
+    "Reading",
+    "Rules",
+    "Run",
+    "SceneSet",
+    "Scenes",
+    "SoftLabels",
+    "Training",
+    "build",
+    "compile",
+    "distill",
+    "evaluate",
+    "extract",
+    "mine",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rulekd' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

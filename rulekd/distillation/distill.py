@@ -1,0 +1,112 @@
+"""``distill``: a teacher, a student, scenes, and a list of ways to hand knowledge over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from kg import RulekdError
+from kg.formulas import Atom, walk
+
+from rulekd.constraints import trainable
+from rulekd.distillation.calibration import calibrate
+from rulekd.distillation.labels import Labels
+from rulekd.distillation.rules import Rules
+from rulekd.distillation.run import Run
+from rulekd.distillation.soft_labels import SoftLabels
+from rulekd.distillation.trainer import Material, Training, train
+from rulekd.distillation.transfers import Targets, Transfer
+from rulekd.facts import Facts
+from rulekd.predictor import Predictor, labels_as_facts
+from rulekd.scenes import SceneSet
+
+
+def distill(
+    teacher: Predictor | None,
+    student: Predictor,
+    scenes: SceneSet,
+    transfers: Sequence[Transfer] | None = None,
+    *,
+    unlabelled: SceneSet | None = None,
+    seed: int = 0,
+    training: Training | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Train the student, in place, on what the transfers hand over.
+
+    teacher: asked once about every scene; None for plain training on labels. scenes: only their train part is
+    learned from, and thresholds are calibrated on their validate part (on the train part when that is empty).
+    transfers: ``SoftLabels()`` with a teacher and ``Labels()`` without, when unsaid. unlabelled: scenes that only
+    rules see, also their train part.
+    """
+    given = list(transfers) if transfers is not None else [SoftLabels() if teacher is not None else Labels()]
+    if not given:
+        raise RulekdError("the list of transfers is empty", hint="Pass [SoftLabels(), Rules(graph)], say.")
+    _check(teacher, student, given)
+    settings = training or Training()
+    taught, held = _part(scenes, "train"), _part(scenes, "validate")
+    if not len(taught):
+        raise RulekdError(
+            f"none of the {len(scenes)} scenes is in the train part", hint="Pass the whole set; it is split by group."
+        )
+    others = None if unlabelled is None else _part(unlabelled, "train")
+    student.dry_run(taught)
+    soft = None if teacher is None else teacher.facts(taught)
+    if soft is not None:
+        given = [replace(t, groups=soft.exclusive) if isinstance(t, SoftLabels) else t for t in given]
+    labels = _labels(taught, student) if any(isinstance(t, Labels) for t in given) else None
+    augmentations = [
+        made for t in given if isinstance(t, Rules) and (made := t.augmentation(list(student.vocabulary))) is not None
+    ]
+    material = Material(
+        taught,
+        None if labels is None else Targets.of(labels),
+        None if soft is None else Targets.of(soft),
+        others if others is not None and len(others) else None,
+    )
+    entries = train(student, material, given, augmentations, settings, seed, progress)
+    calibrate_on(student, held if len(held) else taught, teacher, given)
+    return Run(predictor=student, history=tuple(entries), seed=seed, training=settings, transfers=tuple(given))
+
+
+def calibrate_on(
+    student: Predictor, scenes: SceneSet, teacher: Predictor | None, transfers: Sequence[Transfer] = ()
+) -> None:
+    """Set the student's thresholds to those that agree best with the teacher's decisions, or with the labels.
+
+    Thresholds of predicates that a rule among the transfers maps onto each other are one.
+    """
+    decisions = teacher.facts(scenes) if teacher is not None else _labels(scenes, student)
+    laws = [rule.formula for t in transfers if isinstance(t, Rules) for rule in trainable(t.graph)]
+    answers = student.facts(scenes)
+    if decisions is not None:
+        student.thresholds = calibrate(answers, decisions, laws)
+
+
+def _labels(scenes: SceneSet, student: Predictor) -> Facts | None:
+    shared = [name for name in student.vocabulary if name in scenes.scenes.labels]
+    return labels_as_facts(scenes).only(shared) if shared else None
+
+
+def _part(scenes: SceneSet, name: str) -> SceneSet:
+    """A part that may be empty."""
+    return scenes.select(torch.from_numpy(scenes.parts == name))
+
+
+def _check(teacher: Predictor | None, student: Predictor, transfers: Sequence[Transfer]) -> None:
+    """What would fail, or teach nothing, after minutes of training, fails here."""
+    if teacher is not None and not set(teacher.vocabulary) & set(student.vocabulary):
+        raise RulekdError(
+            f"teacher and student share no predicate: {', '.join(teacher.vocabulary)} / {', '.join(student.vocabulary)}",
+            hint="Give both the same vocabulary.",
+        )
+    names = [transfer.name for transfer in transfers]
+    if len(set(names)) < len(names):
+        raise RulekdError(f"a transfer is given twice: {', '.join(names)}", hint="Give each once, with its weight.")
+    for transfer in transfers:
+        if isinstance(transfer, Rules):
+            for rule in trainable(transfer.graph):
+                for atom in walk(rule.formula):
+                    if isinstance(atom, Atom):
+                        student.vocabulary.find(atom.predicate, where=f"rule {rule.name!r} speaks of an ")

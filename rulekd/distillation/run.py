@@ -1,0 +1,155 @@
+"""A finished training: the student, how it came about, and its folder on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from kg import FileFormatError, KnowledgeGraph, RulekdError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from rulekd.distillation.ledger import Entry, warnings_of
+from rulekd.distillation.rules import Rules
+from rulekd.distillation.trainer import Training
+from rulekd.distillation.transfers import Transfer
+from rulekd.networks import describe, from_spec
+from rulekd.predictor import Predictor
+
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``distill`` returns.
+
+    predictor: the student, trained, with calibrated thresholds. history: the ledger, an entry an epoch.
+    seed, training, transfers: what it was made with.
+    """
+
+    predictor: Predictor
+    history: tuple[Entry, ...]
+    seed: int
+    training: Training
+    transfers: tuple[Transfer, ...]
+
+    @property
+    def student(self) -> nn.Module:
+        """The very module that was passed in, trained."""
+        return self.predictor.module
+
+    @property
+    def warnings(self) -> list[str]:
+        """Terms of the loss that taught next to nothing."""
+        return warnings_of(self.history)
+
+    @property
+    def graph(self) -> KnowledgeGraph | None:
+        """The rules that were trained, when they came as a graph."""
+        graphs = [t.graph for t in self.transfers if isinstance(t, Rules)]
+        return graphs[0] if graphs and isinstance(graphs[0], KnowledgeGraph) else None
+
+    def save(self, folder: Path | str, *, build: str | None = None, about: Mapping[str, Any] | None = None) -> Path:
+        """Write the run directory: run.json, weights.safetensors, metrics.jsonl and, with rules, graph.kg.json.
+
+        build: how the network is made (``module:function``) when it is none of the built-in ones. about: further
+        facts for run.json (scenes, teacher). The folder appears whole or not at all; nothing is overwritten.
+        """
+        target = Path(folder)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise RulekdError(f"{target} exists already, and nothing is overwritten", hint="Choose another --out.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as made:
+            draft = Path(made) / "run"
+            draft.mkdir()
+            self._write(draft, build, about or {})
+            if target.exists():
+                target.rmdir()
+            os.replace(draft, target)
+        return target
+
+    def _write(self, folder: Path, build: str | None, about: Mapping[str, Any]) -> None:
+        network = {"build": build, "thresholds": self.predictor.thresholds} if build else describe(self.predictor)
+        record = {
+            "version": RUN_VERSION,
+            "network": network,
+            "transfers": [_describe(transfer) for transfer in self.transfers],
+            "training": asdict(self.training),
+            "seed": self.seed,
+            "parameters": self.predictor.parameters,
+            "fingerprint": self.predictor.fingerprint,
+            "command": sys.argv,
+            "environment": {"rulekd": version("rulekd"), "torch": torch.__version__, "python": sys.version.split()[0]},
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            **about,
+        }
+        (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        weights = {name: t.detach().cpu().contiguous().clone() for name, t in self.student.state_dict().items()}
+        save_file(weights, folder / "weights.safetensors")
+        lines = (json.dumps({**asdict(entry), "shares": entry.shares}) + "\n" for entry in self.history)
+        (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        if self.graph is not None:
+            self.graph.save(folder / "graph.kg.json")
+
+
+def read_record(folder: Path | str) -> dict[str, Any]:
+    """run.json of a run directory."""
+    path = Path(folder) / "run.json"
+    if not path.is_file():
+        raise FileFormatError(f"{folder} is no run directory: it has no run.json", hint="Name a folder that --out made.")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        known = record["version"] <= RUN_VERSION
+    except (ValueError, KeyError, TypeError) as wrong:
+        raise FileFormatError(f"{path} cannot be read: {wrong}", hint="Restore the file, or train again.") from wrong
+    if not known:
+        raise FileFormatError(
+            f"{path} has version {record['version']}; this program reads up to {RUN_VERSION}", hint="Use a newer rulekd."
+        )
+    return dict(record)
+
+
+def load_weights(predictor: Predictor, folder: Path | str) -> Predictor:
+    """The predictor with the weights of a run directory, in place; nothing is unpickled."""
+    path = Path(folder) / "weights.safetensors"
+    try:
+        predictor.module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as wrong:
+        raise FileFormatError(f"the weights {path} cannot be loaded: {wrong}", hint="Train again, or restore it.") from wrong
+    predictor.module.eval()
+    return predictor
+
+
+def load_run(folder: Path | str) -> Predictor:
+    """The trained student of a run directory that holds a built-in network."""
+    network = read_record(folder)["network"]
+    if "build" in network:
+        raise RulekdError(
+            f"{folder} holds a network made by {network['build']!r}",
+            hint="Call that function, then rulekd.distillation.run.load_weights(predictor, folder).",
+        )
+    return load_weights(from_spec(network), folder)
+
+
+def _describe(transfer: Transfer) -> dict[str, Any]:
+    known = {name: value for name, value in vars(transfer).items() if isinstance(value, int | float | str | bool)}
+    return {"kind": type(transfer).__name__, **known}
+
+
+def describe_history(history: Sequence[Entry]) -> str:
+    """The last line of the ledger, in words."""
+    if not history:
+        return "no epochs"
+    last = history[-1]
+    shares = ", ".join(f"{name} {value:.3f} ({last.shares.get(name, 0):.0%} of the gradient)" for name, value in last.terms.items())
+    return f"{last.step} steps, loss {last.loss:.3f}: {shares}"

@@ -1,0 +1,42 @@
+"""All calls to Lightning Fabric: devices and precision, with the loop still ours."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import torch
+from kg import RulekdError
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+class Runtime:
+    """Where a training runs.
+
+    device: "auto" (an accelerator when there is one), "cpu" or "cuda". precision: of the forward pass.
+    """
+
+    def __init__(self, device: str = "auto", precision: Precision = "32-true") -> None:
+        if device not in ("auto", "cpu", "cuda"):
+            raise RulekdError(f"unknown device {device!r}", hint="Use 'auto', 'cpu' or 'cuda'.")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise RulekdError(
+                "device 'cuda' was asked for, and torch sees none", hint="Run 'rulekd doctor'; use --device cpu."
+            )
+        self.fabric = Fabric(accelerator=device, devices=1, precision=precision)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self.fabric.device
+
+    def prepare(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """The module, moved to the device and wrapped for its precision, and its optimiser."""
+        wrapped, prepared = self.fabric.setup(module, optimiser)
+        return wrapped, prepared
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of a loss."""
+        self.fabric.backward(loss)

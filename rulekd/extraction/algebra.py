@@ -1,0 +1,67 @@
+"""Laws of one predicate: (ir)reflexive, symmetric, asymmetric, transitive, total, functional."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kg import And, Atom, Formula, Iff, Implies, Not, Or
+
+from rulekd.extraction.counting import matrices, oriented_atoms
+from rulekd.extraction.discovery import Discovery, Proposals
+
+
+def algebra(seen: Discovery) -> Proposals:
+    """The laws of single predicates that the discovery part speaks for."""
+    return Proposals.gather(_laws(seen))
+
+
+def _laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
+    yield from diagonal_laws(seen)
+    if 2 not in seen.arities():
+        return
+    counts, chains = seen.pairs, seen.chains
+    size = len(counts.atoms) // 2
+    for place in range(size):
+        forward, backward = counts.atoms[place], counts.atoms[size + place]
+        name = forward.predicate
+        valid = float(counts.valid[place, size + place])
+        both = float(counts.both[place, size + place])
+        either = float(counts.first[place, size + place] + counts.second[place, size + place]) - both
+        yield Iff(forward, backward), seen.holds(either, either - both)
+        yield Not(And((forward, backward))), seen.holds(either, both)
+        yield Or((forward, backward)), seen.holds(valid, valid - either)
+        live, hits = float(chains.live[place, place, place]), float(chains.hits[place, place, place])
+        transitive = Implies(And((forward, Atom(name, ("b", "c")))), Atom(name, ("a", "c")))
+        yield transitive, seen.holds(live, live - hits)
+    yield from functional_laws(seen)
+
+
+def diagonal_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
+    """p(a, a), always or never, for the predicates that have a meaning on the diagonal."""
+    for name, value in seen.facts.values.items():
+        if value.dim() != 3 or name not in seen.facts.valid:
+            continue
+        valid = seen.facts.validity(name).diagonal(dim1=1, dim2=2)
+        true = (seen.facts.crisp(name).diagonal(dim1=1, dim2=2) & valid).sum()
+        total, count = float(valid.sum()), float(true)
+        if total:
+            loop = Atom(name, ("a", "a"))
+            yield loop, seen.holds(total, total - count)
+            yield Not(loop), seen.holds(total, count)
+
+
+def functional_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
+    """At most one partner: ~(p(a, b) & p(a, c)), and the same from the other side.
+
+    With r_a true pairs in row a, r_a (r_a - 1) of the ordered pairs of them break the law, and of the
+    r_a (n - 2) + r_a (n - 2) ordered pairs with at least one true, those are counted once.
+    """
+    atoms = oriented_atoms(seen.facts, 2)
+    truths, valids = matrices(seen.facts, atoms)
+    rows, width = truths.sum(3).double(), valids.sum(3).double()
+    broken = (rows * (rows - 1)).sum((0, 2))
+    live = (2 * rows * (width - 1) - rows * (rows - 1)).sum((0, 2))
+    for place, atom in enumerate(atoms):
+        second = ("a", "c") if atom.arguments == ("a", "b") else ("c", "a")
+        law = Not(And((atom, Atom(atom.predicate, second))))
+        yield law, seen.holds(float(live[place]), float(broken[place]))

@@ -1,0 +1,93 @@
+"""Tests and intervals for the mean of independent numbers in [0, 1], by betting; valid for any number of them.
+
+A gambler who believes that the mean is below m stakes the share c of what she may lose on every number:
+
+    capital(m) = mixture over c of  prod_i (1 + c (m - x_i) / (1 - m)),      0 < c <= 1.
+
+When the mean is m or more, her expected capital is at most 1, so by Markov's inequality it reaches 1 / alpha
+with probability at most alpha. The stakes are fixed beforehand, hence the order of the numbers does not matter.
+Half of the mixture stakes everything (c = 1), which is what makes "no violation in n units" as sharp as it can
+be up to a factor of 2; the other half is spread evenly over smaller stakes.
+
+Source: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024
+(section 4 and the mixtures of its appendix).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: Shares of the stake and the logarithms of their weights.
+STAKES = np.array([1.0, *(np.arange(1, 20) / 20)])
+LOG_WEIGHTS = np.log(np.array([0.5, *([0.5 / 19] * 19)]))
+
+
+def log_capital_below(values: ArrayLike, mean: float) -> float:
+    """log capital of the gambler who bets that the mean lies below ``mean``; grows with ``mean``.
+
+    >>> round(log_capital_below([0.0] * 10, 0.5), 2)          # log(0.5 * 2^10 + ...)
+    6.28
+    """
+    x, count = _tally(values)
+    if mean <= 0:
+        return -math.inf if x.size and x[0] < 0 else 0.0
+    if mean >= 1:
+        return math.inf if (x < 1).any() else 0.0
+    return _mixture((mean - x) / (1 - mean), count)
+
+
+def log_capital_above(values: ArrayLike, mean: float) -> float:
+    """log capital of the gambler who bets that the mean lies above ``mean``; infinite once 0 is refuted."""
+    x, count = _tally(values)
+    return log_capital_below(np.repeat(1 - x, count.astype(int)), 1 - mean)
+
+
+def p_at_most(values: ArrayLike, tolerance: float) -> float:
+    """p-value of "the mean is ``tolerance`` or more": small when the mean surely lies below it."""
+    return min(1.0, math.exp(-max(log_capital_below(values, tolerance), 0.0)))
+
+
+def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float] | None:
+    """(low, high): contains the mean with probability at least ``confidence``; None without numbers.
+
+    >>> low, high = interval([0.0] * 50)
+    >>> low, round(high, 3)
+    (0.0, 0.084)
+    """
+    x, count = _tally(values)
+    if not x.size:
+        return None
+    threshold = math.log(2 / (1 - confidence))
+    flipped = np.repeat(1 - x, count.astype(int))
+    high = _cross(np.repeat(x, count.astype(int)), threshold)
+    low = 1 - _cross(flipped, threshold)
+    return max(0.0, low), min(1.0, high)
+
+
+def _cross(values: NDArray[np.float64], threshold: float) -> float:
+    """The least mean against which the capital reaches exp(threshold), by bisection; 1 when none does."""
+    low, high = float(values.mean()), 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        if log_capital_below(values, middle) >= threshold:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _tally(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distinct values with their multiplicities: most units of a good rule have the violation rate 0."""
+    given = np.asarray(values, dtype=np.float64).ravel()
+    assert not given.size or (given.min() >= 0 and given.max() <= 1), "rates lie in [0, 1]"
+    distinct, count = np.unique(given, return_counts=True)
+    return distinct, count.astype(np.float64)
+
+
+def _mixture(gains: NDArray[np.float64], count: NDArray[np.float64]) -> float:
+    with np.errstate(divide="ignore"):  # a lost stake of 1 is log 0 = -inf, and drops out of the mixture
+        logs = np.log(np.maximum(1 + STAKES[:, None] * gains[None, :], 0.0)) @ count if gains.size else 0 * STAKES
+    return float(np.logaddexp.reduce(logs + LOG_WEIGHTS))

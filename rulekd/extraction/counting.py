@@ -1,0 +1,156 @@
+"""Counting all rules of one shape at once, by batched matrix products.
+
+An *oriented atom* is a predicate over (a, b) read as p(a, b) or as p(b, a); over one object there is only p(a).
+With X_i the 0/1 matrix of oriented atom i in a scene and V_i its validity,
+
+    both(i, j)       = sum_ab X_i X_j                 one (M, N^2) x (N^2, M) product a scene,
+    paths(i, j)_ac   = sum_b X_i,ab X_j,bc            a chain of two atoms, b distinct from a and c,
+    hits(i, j, h)    = sum_ac paths(i, j)_ac X_h,ac   its head.
+
+Counts are whole numbers: float32 holds them while a sum stays under 2^24, beyond that the product runs in
+float64. They are sums over scenes, so shards and machines add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from kg import Atom
+from torch import Tensor
+
+from rulekd.facts import Facts
+
+#: Whole numbers up to here are exact in float32.
+EXACT_FLOAT32 = 2**24
+
+#: Scenes are counted in parts of about this many matrix entries.
+BLOCK = 2**24
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """What two oriented atoms have in common, summed over scenes. All (M, M) float64.
+
+    valid: groundings at which both may be asked about; first, second: those at which the first (second) of the
+    two is true; both: at which both are.
+    """
+
+    atoms: tuple[Atom, ...]
+    valid: Tensor
+    first: Tensor
+    both: Tensor
+
+    @property
+    def second(self) -> Tensor:
+        """(M, M): groundings at which the second atom is true and both are valid."""
+        return self.first.T
+
+    @property
+    def neither(self) -> Tensor:
+        """(M, M): valid groundings at which neither is true."""
+        return self.valid - self.first - self.second + self.both
+
+
+@dataclass(frozen=True)
+class ChainCounts:
+    """Groundings of r1(a, b) & r2(b, c) and of a head over (a, c), summed over scenes. (M, M, P) float64.
+
+    live: body true and head valid; hits: head true as well.
+    """
+
+    atoms: tuple[Atom, ...]
+    heads: tuple[Atom, ...]
+    live: Tensor
+    hits: Tensor
+
+
+def oriented_atoms(facts: Facts, arity: int) -> tuple[Atom, ...]:
+    """p(a) for arity 1; p(a, b) for every predicate, then p(b, a) for every predicate, for arity 2."""
+    names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
+    if arity == 1:
+        return tuple(Atom(name, ("a",)) for name in names)
+    assert arity == 2, "only atoms over one or two objects are oriented"
+    return tuple(Atom(name, ("a", "b")) for name in names) + tuple(Atom(name, ("b", "a")) for name in names)
+
+
+def matrices(facts: Facts, atoms: Sequence[Atom]) -> tuple[Tensor, Tensor]:
+    """(X, V): truth and validity of oriented atoms, each (B, M, N) or (B, M, N, N) float32, truth 0 where invalid."""
+    truths, valids = [], []
+    for atom in atoms:
+        valid = facts.validity(atom.predicate)
+        if valid.dim() == 3:  # the diagonal belongs to no pair of distinct objects
+            valid = valid & ~torch.eye(valid.shape[1], dtype=torch.bool, device=valid.device)
+        truth = facts.crisp(atom.predicate) & valid
+        if atom.arguments == ("b", "a"):
+            truth, valid = truth.transpose(1, 2), valid.transpose(1, 2)
+        truths.append(truth)
+        valids.append(valid)
+    return torch.stack(truths, 1).float(), torch.stack(valids, 1).float()
+
+
+def count_pairs(facts: Facts, arity: int) -> PairCounts:
+    """All pairs of oriented atoms of one arity."""
+    atoms = oriented_atoms(facts, arity)
+    size = len(atoms)
+    valid, first, both = (torch.zeros(size, size, dtype=torch.float64) for _ in range(3))
+    for index in _parts(facts, size * facts.objects.shape[1] ** arity):
+        x, v = (m.flatten(2) for m in matrices(facts.select(index), atoms))
+        valid += _product(v, v.transpose(1, 2))
+        first += _product(x, v.transpose(1, 2))
+        both += _product(x, x.transpose(1, 2))
+    return PairCounts(atoms, valid, first, both)
+
+
+def count_images(facts: Facts, image: Facts, arity: int) -> tuple[tuple[Atom, ...], Tensor, Tensor]:
+    """(atoms, either, differ): a scene's oriented atom i against atom j in its image, (M, M) float64 sums."""
+    atoms = oriented_atoms(facts, arity)
+    size = len(atoms)
+    either, differ = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
+    for index in _parts(facts, size * facts.objects.shape[1] ** arity):
+        x, v = (m.flatten(2) for m in matrices(facts.select(index), atoms))
+        y, w = (m.flatten(2).transpose(1, 2) for m in matrices(image.select(index), atoms))
+        both, first, second = _product(x, y), _product(x, w), _product(v, y)
+        either += first + second - both
+        differ += first + second - 2 * both
+    return atoms, either, differ
+
+
+def count_chains(facts: Facts) -> ChainCounts:
+    """All bodies r1(a, b) & r2(b, c) of oriented atoms against all heads h(a, c)."""
+    atoms = oriented_atoms(facts, 2)
+    heads = tuple(Atom(atom.predicate, ("a", "c")) for atom in atoms[: len(atoms) // 2])
+    size, objects = len(atoms), facts.objects.shape[1]
+    live = torch.zeros(size, size, len(heads), dtype=torch.float64)
+    hits = torch.zeros_like(live)
+    wide = objects**3 > EXACT_FLOAT32
+    for index in _parts(facts, size * objects**2):
+        part = facts.select(index)
+        x, v = matrices(part, atoms)
+        head_true, head_valid = (m[:, : len(heads)].flatten(2).transpose(1, 2) for m in (x, v))
+        same_validity = bool((head_valid == head_valid[..., :1]).all())
+        if wide:
+            x, head_true, head_valid = x.double(), head_true.double(), head_valid.double()
+        for first in range(size):
+            paths = (x[:, first, None] @ x).flatten(2)  # (B, M, N^2)
+            hits[first] += _exact_sum(paths @ head_true)
+            alive = paths @ head_valid[..., :1] if same_validity else paths @ head_valid
+            live[first] += _exact_sum(alive).expand(size, len(heads))
+    return ChainCounts(atoms, heads, live, hits)
+
+
+def _parts(facts: Facts, entries: int) -> list[Tensor]:
+    step = max(1, BLOCK // max(entries, 1))
+    return list(torch.arange(len(facts), device=facts.objects.device).split(step))
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """Batched product of 0/1 matrices, summed over the batch, exact."""
+    if left.shape[-1] > EXACT_FLOAT32:
+        left, right = left.double(), right.double()
+    return _exact_sum(left @ right)
+
+
+def _exact_sum(counts: Tensor) -> Tensor:
+    return counts.double().sum(0).cpu()

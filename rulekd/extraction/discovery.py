@@ -1,0 +1,76 @@
+"""What the families look at: counts on the discovery part, made once, when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from kg import Atom, Formula, Transform
+from torch import Tensor
+
+from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
+from rulekd.extraction.evidence import MIN_SUPPORT
+from rulekd.facts import Facts
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What one family asks to have confirmed, and how many candidates it examined to find it."""
+
+    formulas: tuple[Formula, ...]
+    examined: int
+
+    @classmethod
+    def gather(cls, candidates: Iterable[tuple[Formula, bool]]) -> Proposals:
+        """From candidates, each with the word whether it is proposed."""
+        examined = list(candidates)
+        return cls(tuple(formula for formula, proposed in examined if proposed), len(examined))
+
+    def __add__(self, other: Proposals) -> Proposals:
+        return Proposals(self.formulas + other.formulas, self.examined + other.examined)
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The discovery part of the facts.
+
+    facts: what was said about the scenes. images: what was said about them transformed.
+    slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
+    tolerance, because the share on this part is only an estimate.
+    """
+
+    facts: Facts
+    images: Mapping[Transform, Facts] = field(default_factory=dict)
+    slack: float = 0.15
+
+    @cached_property
+    def pairs(self) -> PairCounts:
+        """Oriented atoms over two objects, against each other."""
+        return count_pairs(self.facts, 2)
+
+    @cached_property
+    def unary(self) -> PairCounts:
+        """Atoms over one object, against each other."""
+        return count_pairs(self.facts, 1)
+
+    @cached_property
+    def chains(self) -> ChainCounts:
+        """Chains of two oriented atoms against heads."""
+        return count_chains(self.facts)
+
+    def image_counts(self, transform: Transform, arity: int) -> tuple[tuple[Atom, ...], Tensor, Tensor]:
+        """(atoms, either, differ) of the scene against its image."""
+        return count_images(self.facts, self.images[transform], arity)
+
+    def arities(self) -> set[int]:
+        """The arities for which there are predicates."""
+        return {value.dim() - 1 for value in self.facts.values.values()}
+
+    def holds(self, live: float, broken: float) -> bool:
+        """Is a candidate worth confirming, by its pooled counts?"""
+        return live >= MIN_SUPPORT and broken <= self.slack * live
+
+    def held(self, live: Tensor, broken: Tensor) -> Tensor:
+        """``holds`` for many candidates at once, bool."""
+        return (live >= MIN_SUPPORT) & (broken <= self.slack * live)

@@ -1,0 +1,97 @@
+"""Which facts to doubt, and how many wrong ones are left.
+
+A teacher with 99 % right answers breaks a true law of three atoms in up to 3 % of its live groundings, so its
+rules cannot be judged on all that it says. Two things give a wrong answer away:
+
+- *twins* disagree: where p(a, b) <-> q(b, a) (an inverse, or a symmetry with q = p) holds but for a share d of
+  the groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e), and
+  both are wrong together in e^2 of the groundings, which nothing gives away;
+- the network was *unsure*: its log-odds lie near the threshold. The least sure share 3 e is doubted.
+
+Groundings that contain a doubted fact are not valid in ``trusted``; what is left is wrong at about
+2 (d / 2)^2, and predicates without a twin take the median error of those with one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import torch
+from kg import Atom, Formula
+from kg.formulas import Iff
+from torch import Tensor
+
+from rulekd.facts import Facts, log_odds
+
+#: How much larger than the estimated share of wrong facts the share of unsure facts is that are doubted.
+MARGIN = 3.0
+
+
+@dataclass(frozen=True)
+class Twin:
+    """p(a, b) <-> q(b, a), or <-> q(a, b), held by the facts but for a share of all valid groundings."""
+
+    predicate: str
+    other: str
+    turned: bool
+    disagreement: float
+
+
+def twins(laws: Sequence[Formula], facts: Facts) -> dict[str, Twin]:
+    """For each predicate the equality, among ``laws``, that the facts disagree with least."""
+    found: dict[str, Twin] = {}
+    for law in laws:
+        match law:
+            case Iff(Atom(p, first), Atom(q, second)) if set(first) == set(second):
+                for one, two in ((p, q), (q, p)):
+                    twin = Twin(one, two, first != second, 0.0)
+                    differ, valid = _disagreement(twin, facts)
+                    share = float(differ.sum()) / max(1, int(valid.sum()))
+                    if one not in found or share < found[one].disagreement:
+                        found[one] = replace(twin, disagreement=share)
+            case _:
+                pass
+    return found
+
+
+def error_rates(facts: Facts, found: Mapping[str, Twin]) -> dict[str, float]:
+    """For each predicate the estimated share e of wrong facts, from d = 2 e (1 - e)."""
+    known = {name: (1 - max(0.0, 1 - 2 * twin.disagreement) ** 0.5) / 2 for name, twin in found.items()}
+    usual = median(known.values()) if known else 0.0
+    return {name: known.get(name, usual) for name in facts.values}
+
+
+def trusted(facts: Facts, found: Mapping[str, Twin], errors: Mapping[str, float]) -> Facts:
+    """The facts without those that are doubted; with no twins, without the unsure ones only."""
+    valid = {}
+    for name in facts.values:
+        keep = facts.validity(name)
+        if name in found:
+            keep = keep & ~_disagreement(found[name], facts)[0]
+        valid[name] = keep & ~unsure(facts, name, MARGIN * errors[name])
+    return replace(facts, valid=valid)
+
+
+def unsure(facts: Facts, name: str, share: float) -> Tensor:
+    """Bool, shape of the values: the given share of valid groundings whose log-odds lie nearest to the threshold."""
+    value, valid = facts.values[name], facts.validity(name)
+    if value.dtype == torch.bool or share <= 0:
+        return torch.zeros_like(valid)
+    margin = (value - log_odds(facts.thresholds.get(name, 0.5))).abs()
+    seen = margin[valid]
+    if not len(seen):
+        return torch.zeros_like(valid)
+    rank = min(len(seen), max(1, round(share * len(seen))))
+    return (margin <= seen.kthvalue(rank).values) & valid
+
+
+def _disagreement(twin: Twin, facts: Facts) -> tuple[Tensor, Tensor]:
+    """(differ, valid): where a predicate and its twin disagree, in the predicate's own orientation."""
+    mine, other = facts.crisp(twin.predicate), facts.crisp(twin.other)
+    valid, other_valid = facts.validity(twin.predicate), facts.validity(twin.other)
+    if twin.turned:
+        other, other_valid = other.transpose(1, 2), other_valid.transpose(1, 2)
+    valid = valid & other_valid
+    return (mine != other) & valid, valid

@@ -1,0 +1,199 @@
+"""From a candidate to a rule: ledgers, the two tests, doubt, citations.
+
+A candidate was proposed on the discovery part. Here it is judged on the confirmation part, by
+
+- *level*: the violation rate, a mean over independent units, lies under the tolerance (betting);
+- *chance*: body and head are related within units (renaming the head's objects);
+
+each with Benjamini-Hochberg over the candidates. A teacher errs, so true rules are broken too; a rule whose
+violations its errors do not explain is refuted by an e-value of 20 on facts that are not doubted, and one that
+the labels of the same scenes break beyond their own noise is refuted by the data: it is a habit of the teacher.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from kg import Citation, Evidence, Formula, Kind, Ledger, Provenance, Rule
+from kg.formulas import Atom, Under, walk
+from numpy.typing import NDArray
+
+from rulekd.extraction import betting
+from rulekd.extraction.chance import p_by_chance
+from rulekd.facts import Facts
+from rulekd.grounding import View, blocks, count
+
+#: Units under which no level is confirmed, however well the rule holds.
+MIN_UNITS = 8
+
+#: Live groundings under which a candidate is not proposed.
+MIN_SUPPORT = 20
+
+#: An e-value that refutes.
+REFUTED = math.log(20)
+
+#: Errors of the network, per predicate, that may explain the violations of a law of one body atom.
+ERROR_CAP = 0.02
+
+#: Examples and counterexamples cited with a rule, each.
+CITED = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one ledger is counted: the facts about the scenes, and about their images under transforms.
+
+    unsure: the same without the facts that the network was unsure of. trusted: and without those that twins
+    give away. errors: for each predicate the estimated share of wrong facts.
+    """
+
+    view: View
+    unsure: View
+    trusted: View
+    images: Mapping[str, View] = field(default_factory=dict)
+    trusted_images: Mapping[str, View] = field(default_factory=dict)
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Live and broken groundings of a rule by independent unit, two (U,) int64 arrays."""
+
+    live: NDArray[np.int64]
+    broken: NDArray[np.int64]
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Share of broken groundings in each unit that has live ones."""
+        some = self.live > 0
+        return np.asarray(self.broken[some] / self.live[some], dtype=np.float64)
+
+
+def tally(formula: Formula, view: View, images: Mapping[str, View]) -> Tally:
+    """Count a rule in every unit, exactly."""
+    live, broken = count(formula, view, images)
+    units = view.facts.units.cpu()
+    sums = torch.zeros(2, int(units.max()) + 1 if len(units) else 0, dtype=torch.int64)
+    sums.index_add_(1, units, torch.stack([live.cpu(), broken.cpu()]))
+    return Tally(sums[0].numpy(), sums[1].numpy())
+
+
+def ledger(counted: Tally) -> Ledger:
+    """The printed numbers of a tally: the rate is the mean over units, its interval a betting interval."""
+    rates = counted.rates
+    return Ledger(
+        support=int(counted.live.sum()),
+        violations=int(counted.broken.sum()),
+        units=len(rates),
+        rate=float(rates.mean()) if len(rates) else None,
+        interval=betting.interval(rates),
+    )
+
+
+def confirm(
+    candidates: Sequence[Formula],
+    discovery: Source,
+    confirmation: Source,
+    data: Source | None,
+    *,
+    tolerance: float,
+    examined: int,
+    provenance: Mapping[Formula, Provenance],
+) -> list[Rule]:
+    """Judge candidates on the confirmation part; those that pass no test are dropped, habits are kept as such."""
+    tallies = [tally(f, confirmation.view, confirmation.images) for f in candidates]
+    level = [betting.p_at_most(t.rates, tolerance) if len(t.rates) >= MIN_UNITS else 1.0 for t in tallies]
+    chance = [p_by_chance(f, confirmation.view, _image(f, confirmation.images)) for f in candidates]
+    # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
+    by_level = benjamini_hochberg(level, 0.05)
+    by_chance = benjamini_hochberg([0.0 if p is None else p for p in chance], 0.01)
+    rules = []
+    for place, formula in enumerate(candidates):
+        on_data = None if data is None else _data_tally(formula, data)
+        habit = on_data is not None and data is not None and refuted(formula, data)
+        holds = by_level[place] and not refuted(formula, confirmation)
+        if not (holds and by_chance[place]):
+            continue
+        rules.append(
+            Rule(
+                formula,
+                evidence=Evidence(
+                    teacher=ledger(tallies[place]),
+                    data=None if on_data is None else ledger(on_data),
+                    discovery=ledger(tally(formula, discovery.view, discovery.images)),
+                    tolerance=tolerance,
+                    level_p=level[place],
+                    chance_p=chance[place],
+                    confirmed=not habit,
+                    examined=examined,
+                    examples=tuple(cite(formula, confirmation, broken=False)),
+                    counterexamples=tuple(cite(formula, confirmation, broken=True)),
+                ),
+                provenance=provenance[formula],
+                kind=Kind.HABIT if habit else Kind.UNKNOWN,
+            )
+        )
+    return rules
+
+
+def refuted(formula: Formula, source: Source) -> bool:
+    """Do undoubted facts break the rule more often than the errors left in them explain?
+
+    The e-value of "the rate is at most what errors explain" has reached 20. Where no error is left, that is at
+    the first counterexample. A law of one body atom would corroborate itself if the twins that it makes decided
+    what to doubt: it is judged on all but the unsure facts, and explained by the errors themselves.
+    """
+    atoms = [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
+    errors = [source.errors.get(predicate, 0.0) for predicate in atoms]
+    if len(atoms) <= 2 and not isinstance(formula, Under):
+        counted, explained = tally(formula, source.unsure, {}), sum(min(error, ERROR_CAP) for error in errors)
+    else:
+        counted, explained = tally(formula, source.trusted, source.trusted_images), sum(2 * e**2 for e in errors)
+    return bool(betting.log_capital_above(counted.rates, min(explained, 1.0)) >= REFUTED)
+
+
+def benjamini_hochberg(p_values: Sequence[float], level: float) -> NDArray[np.bool_]:
+    """Which hypotheses are rejected when the share of false rejections is to stay at ``level``.
+
+    >>> benjamini_hochberg([0.001, 0.04, 0.9], 0.05).tolist()
+    [True, False, False]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if not p.size:
+        return np.zeros(0, dtype=np.bool_)
+    ordered = np.sort(p)
+    passed = ordered <= level * np.arange(1, len(p) + 1) / len(p)
+    cut = ordered[passed.nonzero()[0].max()] if passed.any() else -1.0
+    return np.asarray(p <= cut, dtype=np.bool_)
+
+
+def cite(formula: Formula, source: Source, *, broken: bool) -> Iterator[Citation]:
+    """A few groundings that obey (or break) the rule, from different scenes."""
+    found = 0
+    for first, part in blocks(formula, source.view, source.images):
+        wanted = part.broken if broken else part.live & ~part.broken
+        for scene in wanted.flatten(1).any(1).nonzero().flatten().tolist():
+            where = wanted[scene].nonzero()[0].tolist()
+            name = source.view.facts.name(first + scene)
+            yield Citation(scene=name, binding=tuple(zip(part.variables, where, strict=True)), world=name)
+            found += 1
+            if found == CITED:
+                return
+
+
+def _image(formula: Formula, images: Mapping[str, View]) -> View | None:
+    return images[str(formula.transform)] if isinstance(formula, Under) else None
+
+
+def _data_tally(formula: Formula, data: Source) -> Tally | None:
+    """The rule counted in the labels; None where they say nothing about it (no labels of the transformed scenes)."""
+    spoken = {atom.predicate for atom in walk(formula) if isinstance(atom, Atom)}
+    if not spoken <= set(data.view.facts.values):
+        return None
+    if isinstance(formula, Under) and str(formula.transform) not in data.images:
+        return None
+    return tally(formula, data.view, data.images)

@@ -1,0 +1,253 @@
+"""From facts to a knowledge graph: the list of families, evidence, selection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import torch
+from kg import Formula, Kind, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
+from kg.formulas import Iff
+from torch import Tensor
+
+from rulekd.extraction.algebra import algebra
+from rulekd.extraction.compositions import compositions
+from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.doubt import error_rates, trusted, twins
+from rulekd.extraction.evidence import MIN_UNITS, Source, confirm
+from rulekd.extraction.pairs import pairs
+from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
+from rulekd.facts import Facts
+from rulekd.grounding import View, world
+from rulekd.predictor import Predictor, labels_as_facts
+from rulekd.scenes import Scenes, SceneSet
+from rulekd.scenes.parts import DISCOVER, shares
+from rulekd.scenes.transforms import unacted
+
+#: Every family of laws, in the order in which a reader meets them. To add one, write its file and its line here.
+FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
+    "algebra": algebra,
+    "pairs": pairs,
+    "compositions": compositions,
+    "transforms": transforms,
+}
+
+#: Largest violation rate that is still a law.
+TOLERANCE = 0.10
+
+Report = Callable[[str, int, int], None]
+"""progress(what, done, of): called while the work goes on."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of what is mined: what was said about scenes and about their images, and the labels of both."""
+
+    facts: Facts
+    images: Mapping[Transform, Facts]
+    labels: Facts | None
+    label_images: Mapping[Transform, Facts]
+    scenes: Scenes | None
+
+
+def mine(
+    facts: Facts,
+    labels: Facts | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    families: Sequence[str] | None = None,
+    progress: Report | None = None,
+) -> KnowledgeGraph:
+    """Read the laws out of truth tensors from anywhere.
+
+    facts: what a network said, or what is given. labels: the truth about the same scenes, for the second ledger.
+    The scenes are split by group into discovery (40 %) and confirmation with a fixed hash.
+
+    >>> import torch
+    >>> x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
+    >>> graph = mine(Facts({"left_of": x[:, :, None] < x[:, None, :], "right_of": x[:, :, None] > x[:, None, :]}))
+    >>> [rule.name for rule in graph.axioms()][:2]
+    ['inverse(left_of, right_of)', 'transitive(left_of)']
+    """
+    whole = Part(facts, {}, labels, {}, None)
+    discovery, confirmation = split(whole)
+    return _mine(discovery, confirmation, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress)
+
+
+def extract(
+    teacher: Predictor,
+    scenes: SceneSet,
+    *,
+    tolerance: float = TOLERANCE,
+    families: Sequence[str] | None = None,
+    transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
+    seed: int = 0,
+    progress: Report | None = None,
+) -> KnowledgeGraph:
+    """Ask a network about scenes, and read the laws that it obeys out of its answers.
+
+    Scenes of the test part are dropped. The network is asked once about the scenes, and once about their image
+    under each transform. Where scenes carry labels, each rule gets a second ledger, and a rule that holds in the
+    network's answers but not in the data is kept as a habit, not confirmed.
+
+    seed: of the random translation and scaling.
+    """
+    started = time.monotonic()
+    teacher.dry_run(scenes)
+    kept = scenes.select(torch.from_numpy(scenes.parts != "test"))
+    notes = [f"{len(scenes) - len(kept)} of {len(scenes)} scenes belong to the test part and were not read"]
+    if not len(kept):
+        raise RulekdError(
+            f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
+            hint="Pass the whole set; it is split by group.",
+        )
+    wanted, families_run = list(transforms), list(families or FAMILIES)
+    if "transforms" not in families_run:
+        wanted = []
+    labelled = _labels(kept, teacher.vocabulary)
+
+    def ask(what: str, some: SceneSet) -> Facts:
+        report = None if progress is None else (lambda done: progress(what, done, len(some)))
+        return teacher.facts(some, progress=report)
+
+    images, label_images = {}, {}
+    for transform in wanted:
+        reason = _untestable(transform, kept)
+        if reason:
+            notes.append(f"under {transform}: not testable, {reason}")
+            continue
+        moved = kept.transformed(transform, seed=seed)
+        images[transform] = ask(f"under {transform}", moved)
+        if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
+            label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
+    whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    discovery, confirmation = split(whole)
+    provenance = Provenance(
+        source="mined",
+        teacher=teacher.fingerprint,
+        data=scenes.fingerprint,
+        part="discover / confirm of train and validate",
+        seed=seed,
+        versions=(("rulekd", version("rulekd")), ("torch", torch.__version__)),
+        queries=len(kept) * (1 + len(images)),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    graph = _mine(
+        discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress
+    )
+    return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def split(whole: Part) -> tuple[Part, Part]:
+    """(discovery, confirmation): whole units, by a fixed hash of the group's name."""
+    facts = whole.facts
+    keys = [facts.name(scene) for scene in range(len(facts))] if facts.group is None else [str(g) for g in facts.group]
+    chosen = torch.tensor([shares(key)[1] < DISCOVER for key in keys], dtype=torch.bool)
+    return _select(whole, chosen.nonzero().flatten()), _select(whole, (~chosen).nonzero().flatten())
+
+
+def _mine(
+    discovery: Part,
+    confirmation: Part,
+    tolerance: float,
+    families: Sequence[str] | None,
+    provenance: Provenance,
+    notes: tuple[str, ...],
+    vocabulary: Vocabulary,
+    progress: Report | None,
+) -> KnowledgeGraph:
+    seen = Discovery(discovery.facts, discovery.images)
+    origin: dict[Formula, Provenance] = {}
+    counted = []
+    names = list(families or FAMILIES)
+    for name in names:
+        if name not in FAMILIES:
+            raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
+        proposals = FAMILIES[name](seen)
+        counted.append((name, proposals))
+        for formula in proposals.formulas:
+            origin.setdefault(formula, replace(provenance, family=name))
+        if progress is not None:
+            progress("families", len(counted), len(names))
+    examined = sum(proposals.examined for _, proposals in counted)
+    laws = [formula for formula in origin if isinstance(formula, Iff)]
+    on_discovery, on_confirmation = (_source(part.facts, part.images, part.scenes, laws) for part in (discovery, confirmation))
+    data = None
+    if confirmation.labels is not None and discovery.labels is not None:
+        data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, laws)
+    rules = confirm(
+        list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
+    )
+    cited = {c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)}
+    graph = KnowledgeGraph(
+        vocabulary,
+        rules,
+        worlds=_worlds(confirmation, cited),
+        provenance=provenance,
+        notes=(*notes, *_account(counted, rules, discovery, confirmation)),
+    )
+    return graph.with_entailment()
+
+
+def _account(
+    counted: Sequence[tuple[str, Proposals]], rules: Sequence[Rule], discovery: Part, confirmation: Part
+) -> list[str]:
+    notes = [
+        f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
+        for name, proposals in counted
+    ]
+    units = len(set(confirmation.facts.units.tolist()))
+    notes.append(f"{len(discovery.facts)} scenes proposed, {len(confirmation.facts)} scenes in {units} units confirmed")
+    if units < MIN_UNITS:
+        notes.append(f"no level can be confirmed on {units} independent units; at least {MIN_UNITS} are needed")
+    elif not rules:
+        notes.append("nothing was confirmed: no candidate passed both tests; more scenes, or other predicates, may settle it")
+    return notes
+
+
+def _source(
+    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, laws: Sequence[Formula]
+) -> Source:
+    """A ledger's facts, with doubt cast on those that twins or the network itself give away."""
+    found = twins(laws, facts)
+    errors = error_rates(facts, found)
+    return Source(
+        view=View(facts, scenes),
+        unsure=View(trusted(facts, {}, errors), scenes),
+        trusted=View(trusted(facts, found, errors), scenes),
+        images={str(transform): View(image) for transform, image in images.items()},
+        trusted_images={str(t): View(trusted(image, {}, errors)) for t, image in images.items()},
+        errors=errors,
+    )
+
+
+def _labels(scenes: SceneSet, vocabulary: Vocabulary) -> Facts | None:
+    """The labels of those predicates that the network speaks and the scenes have; None when there are none."""
+    shared = {name: p for name, p in vocabulary.items() if name in scenes.scenes.labels}
+    return labels_as_facts(scenes, Vocabulary(shared)) if shared else None
+
+
+def _untestable(transform: Transform, scenes: SceneSet) -> str:
+    """Why a transform cannot be asked about; empty when it can."""
+    beyond = unacted(transform, scenes.scenes)
+    return f"it does not act on {', '.join(beyond)}" if beyond else ""
+
+
+def _select(part: Part, index: Tensor) -> Part:
+    return Part(
+        part.facts.select(index),
+        {transform: facts.select(index) for transform, facts in part.images.items()},
+        None if part.labels is None else part.labels.select(index),
+        {transform: facts.select(index) for transform, facts in part.label_images.items()},
+        None if part.scenes is None else part.scenes.select(index),
+    )
+
+
+def _worlds(part: Part, cited: set[str | None]) -> dict[str, World]:
+    view = View(part.facts, part.scenes)
+    return {
+        part.facts.name(scene): world(view, scene) for scene in range(len(part.facts)) if part.facts.name(scene) in cited
+    }

@@ -1,0 +1,79 @@
+"""Laws of two predicates over the same objects, and of sets of them that exclude and exhaust each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import networkx as nx
+from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
+
+from rulekd.extraction.counting import PairCounts, matrices
+from rulekd.extraction.discovery import Discovery, Proposals
+
+#: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
+LARGEST_SET = 32
+
+
+def pairs(seen: Discovery) -> Proposals:
+    """Inverse, equivalence, implication, exclusion, exhaustion, exactly one."""
+    found = Proposals((), 0)
+    for arity in sorted(seen.arities() & {1, 2}):
+        counts = seen.unary if arity == 1 else seen.pairs
+        found += Proposals.gather(pair_laws(seen, counts, arity))
+        found += Proposals.gather(exactly_one_laws(seen, counts, arity))
+    return found
+
+
+def pair_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Formula, bool]]:
+    """All laws between p, read forwards, and another predicate q in either orientation."""
+    size = len(counts.atoms) // arity
+    for i in range(size):
+        for j in range(len(counts.atoms)):
+            p, q = counts.atoms[i], counts.atoms[j]
+            if p.predicate == q.predicate:
+                continue
+            first, second = float(counts.first[i, j]), float(counts.second[i, j])
+            both, valid = float(counts.both[i, j]), float(counts.valid[i, j])
+            either = first + second - both
+            equal = seen.holds(either, either - both)
+            if p.predicate < q.predicate:  # laws that read the same from both sides
+                yield Iff(p, q), equal
+                yield Not(And((p, q))), seen.holds(either, both)
+                yield Or((p, q)), seen.holds(valid, valid - either)
+            # An equality says both implications; they are not proposed beside it.
+            yield Implies(p, q), seen.holds(first, first - both) and not equal
+
+
+def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Formula, bool]]:
+    """Maximal sets of predicates that exclude each other two by two and leave no grounding without one.
+
+    Read in one orientation; the sets are the maximal cliques of the graph of exclusions.
+    """
+    size = len(counts.atoms) // arity
+    graph = nx.Graph()
+    for i in range(size):
+        if counts.first[i, i] > 0:
+            graph.add_node(i)
+        for j in range(i):
+            either = float(counts.first[i, j] + counts.second[i, j] - counts.both[i, j])
+            if seen.holds(either, float(counts.both[i, j])):
+                graph.add_edge(i, j)
+    truths, valids = matrices(seen.facts, counts.atoms[:size])
+    for clique in nx.find_cliques(graph):
+        members = sorted(clique)
+        if not 2 <= len(members) <= LARGEST_SET:
+            continue
+        allowed = (valids[:, members] > 0).all(1)
+        number = truths[:, members].sum(1)
+        total, broken = float(allowed.sum()), float(((number != 1) & allowed).sum())
+        yield ExactlyOne(tuple(counts.atoms[i] for i in members)), seen.holds(total, broken)
+
+
+def exclusive_sets(seen: Discovery) -> list[tuple[str, ...]]:
+    """Predicates over two objects of which exactly one holds: declared by the network, or found in its facts."""
+    found = [group for group in seen.facts.exclusive if seen.facts.values[group[0]].dim() == 3]
+    if 2 in seen.arities():
+        for law, proposed in exactly_one_laws(seen, seen.pairs, 2):
+            if proposed and isinstance(law, ExactlyOne):
+                found.append(tuple(part.predicate for part in law.parts if isinstance(part, Atom)))
+    return list(dict.fromkeys(found))

@@ -1,0 +1,179 @@
+"""Facts: what a network, or a data set, says about scenes, as tensors by predicate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from kg import ArityError, RulekdError, Vocabulary
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Truth of every grounding of every predicate in a batch of scenes.
+
+    values: by predicate of arity k a tensor (B, N, ..., N) with k object axes; floating = log-odds that a
+        network said, bool = given. A floating value of 0 is probability one half.
+    mask: (B, N) bool, True where there is an object; None = every place holds one.
+    valid: by predicate a bool tensor of the shape of its values, False where nobody may ask. Without an entry
+        the groundings of a predicate of arity >= 2 that repeat an object are invalid (a pair network's answer
+        about an object and itself is noise); an entry is taken at its word, within the mask.
+    group: for each scene the independent unit that it belongs to; None = each scene is its own.
+    thresholds: the probability at which a predicate counts as true; 0.5 where unsaid.
+    names: for each scene the id by which it is cited; None = its number.
+    exclusive: sets of predicates of which exactly one holds by construction (the softmax groups of a network).
+
+    >>> facts = Facts({"near": torch.tensor([[[0.0, 3.0], [-3.0, 0.0]]])})
+    >>> facts.crisp("near")[0].tolist()
+    [[False, True], [False, False]]
+    >>> facts.validity("near")[0].tolist()
+    [[False, True], [True, False]]
+    """
+
+    values: Mapping[str, Tensor]
+    mask: Tensor | None = None
+    valid: Mapping[str, Tensor] = field(default_factory=dict)
+    group: Sequence[str] | Tensor | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    names: Sequence[str] | None = None
+    exclusive: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise RulekdError("facts without predicates", hint="Give at least one tensor by predicate name.")
+        batch = next(iter(self.values.values())).shape[0]
+        objects = self.mask.shape[1] if self.mask is not None else _objects(self.values)
+        if self.mask is None:
+            device = next(iter(self.values.values())).device
+            object.__setattr__(self, "mask", torch.ones(batch, objects, dtype=torch.bool, device=device))
+        elif self.mask.dtype != torch.bool or self.mask.dim() != 2:
+            raise RulekdError(
+                f"mask has shape {tuple(self.mask.shape)} and type {self.mask.dtype}",
+                hint="Give a bool tensor (B, N), True where there is an object.",
+            )
+        for name, value in self.values.items():
+            _check(name, value, batch, objects)
+        for name, valid in self.valid.items():
+            if name not in self.values:
+                raise RulekdError(f"validity is given for {name!r}, which has no values", hint="Remove it.")
+            if valid.dtype != torch.bool or valid.shape != self.values[name].shape:
+                raise RulekdError(
+                    f"validity of {name!r} has shape {tuple(valid.shape)} and type {valid.dtype}; "
+                    f"its values have shape {tuple(self.values[name].shape)}",
+                    hint="Give a bool tensor of the same shape.",
+                )
+        for title, given in (("group", self.group), ("names", self.names)):
+            if given is not None and len(given) != batch:
+                raise RulekdError(f"{title} has {len(given)} entries for {batch} scenes", hint="Give one a scene.")
+
+    def __len__(self) -> int:
+        return self.objects.shape[0]
+
+    @property
+    def objects(self) -> Tensor:
+        """(B, N) bool, True where there is an object."""
+        assert self.mask is not None  # the constructor fills it in
+        return self.mask
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The predicates with the arity of their tensors."""
+        return Vocabulary({name: value.dim() - 1 for name, value in self.values.items()})
+
+    @property
+    def units(self) -> Tensor:
+        """(B,) int64: the number of each scene's independent unit, counted from 0 in order of appearance."""
+        if self.group is None:
+            return torch.arange(len(self), device=self.objects.device)
+        seen: dict[object, int] = {}
+        keys = self.group.tolist() if isinstance(self.group, Tensor) else list(self.group)
+        return torch.tensor([seen.setdefault(key, len(seen)) for key in keys], device=self.objects.device)
+
+    def name(self, scene: int) -> str:
+        """The id by which scene number ``scene`` is cited."""
+        return str(scene) if self.names is None else str(self.names[scene])
+
+    def crisp(self, predicate: str) -> Tensor:
+        """Bool, shape of the values: probability above the predicate's threshold; given facts as they are."""
+        value = self.values[predicate]
+        if value.dtype == torch.bool:
+            return value
+        return value > log_odds(self.thresholds.get(predicate, 0.5))
+
+    def validity(self, predicate: str) -> Tensor:
+        """Bool, shape of the values: True where the grounding may be asked about (real, and meaningful, objects)."""
+        arity = self.values[predicate].dim() - 1
+        allowed = torch.ones((len(self),) + (1,) * arity, dtype=torch.bool, device=self.objects.device)
+        for axis in range(arity):
+            allowed = allowed & along(self.objects, axis, arity)
+        if predicate in self.valid:
+            return allowed & self.valid[predicate]
+        return allowed & distinct(self.objects.shape[1], arity, self.objects.device)
+
+    def select(self, index: Tensor) -> Facts:
+        """The facts of the scenes numbered by ``index`` (K,) int64."""
+        rows = index.tolist()
+        group = self.group
+        if group is not None:
+            group = group[index] if isinstance(group, Tensor) else [group[row] for row in rows]
+        return replace(
+            self,
+            values={name: value[index] for name, value in self.values.items()},
+            mask=self.objects[index],
+            valid={name: value[index] for name, value in self.valid.items()},
+            group=group,
+            names=[self.name(row) for row in rows],
+        )
+
+    def only(self, predicates: Sequence[str]) -> Facts:
+        """The same facts about fewer predicates."""
+        return replace(
+            self,
+            values={name: self.values[name] for name in predicates},
+            valid={name: value for name, value in self.valid.items() if name in predicates},
+            exclusive=tuple(group for group in self.exclusive if set(group) <= set(predicates)),
+        )
+
+
+def log_odds(probability: float) -> float:
+    """log(p / (1 - p)); infinite at 0 and 1."""
+    if probability <= 0:
+        return -math.inf
+    return math.inf if probability >= 1 else math.log(probability) - math.log1p(-probability)
+
+
+def along(values: Tensor, axis: int, axes: int) -> Tensor:
+    """(B, N) laid along object axis number ``axis`` of ``axes``: (B, 1, .., N, .., 1)."""
+    return values.reshape((values.shape[0],) + (1,) * axis + (values.shape[1],) + (1,) * (axes - axis - 1))
+
+
+def distinct(objects: int, axes: int, device: torch.device) -> Tensor:
+    """(1, N, ..., N) bool: True where the objects on all axes differ."""
+    place = torch.arange(objects, device=device)[None]
+    apart = torch.ones((1,) * (axes + 1), dtype=torch.bool, device=device)
+    for first in range(axes):
+        for second in range(first + 1, axes):
+            apart = apart & (along(place, first, axes) != along(place, second, axes))
+    return apart
+
+
+def _objects(values: Mapping[str, Tensor]) -> int:
+    return next((value.shape[1] for value in values.values() if value.dim() > 1), 0)
+
+
+def _check(name: str, value: Tensor, batch: int, objects: int) -> None:
+    wanted = (batch,) + (objects,) * (value.dim() - 1)
+    if value.dim() == 0 or tuple(value.shape) != wanted:
+        raise ArityError(
+            f"values of {name!r} have shape {tuple(value.shape)}; a batch of {batch} scenes of {objects} objects "
+            f"needs ({batch},{f' {objects},' * max(value.dim() - 1, 0)} ...)",
+            hint="Give (B,) for arity 0, (B, N) for 1, (B, N, N) for 2, and so on.",
+        )
+    if value.dtype != torch.bool and not value.is_floating_point():
+        raise RulekdError(
+            f"values of {name!r} have type {value.dtype}",
+            hint="Give floating log-odds, or bool for facts that are given (values.bool() for 0 and 1).",
+        )

@@ -1,0 +1,306 @@
+"""The bridge: the one place where an atom meets a tensor.
+
+A predicate's truth is read from a channel of a network's output (gradients flow to the network), or it is a
+given fact (bool, no gradient); a comparison is read from the geometry of the scenes (no gradient). Extraction
+counts through here and constraints are judged through here, so the meaning that was mined is the meaning that
+is trained. ``kg.worlds`` is the reference: the same rule over the same crisp facts gives the same answer.
+
+Object axes follow the order of ``variables``: a formula over (a, b, c) is a tensor (B, N, N, N), or anything
+that broadcasts to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from kg import FormulaError
+from kg.objects import Object
+from kg.worlds import World
+from kg.errors import ArityError, unknown
+from kg.formulas import (
+    And,
+    AtMostOne,
+    Atom,
+    Compare,
+    ExactlyOne,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Or,
+    Same,
+    Under,
+    children,
+)
+from kg.normal import free_variables, live, rename
+from torch import Tensor
+
+from rulekd.facts import Facts, along
+from rulekd.scenes import Scenes
+from rulekd.scenes.terms import compare
+
+#: Groundings that are held at once; larger batches are counted in parts.
+BLOCK = 2**24
+
+
+@dataclass(frozen=True)
+class View:
+    """What can be read about one batch of scenes, or about its image under a transform."""
+
+    facts: Facts
+    scenes: Scenes | None = None
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """Every grounding of one rule in a batch.
+
+    variables: the rule's free variables, one object axis each. valid, live, broken: (B, N, ..., N) bool;
+    broken groundings are live, live ones are valid.
+    """
+
+    variables: tuple[str, ...]
+    valid: Tensor
+    live: Tensor
+    broken: Tensor
+
+
+def ground(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> Grounding:
+    """The crisp meaning of a rule in every scene of a batch; ``kg.worlds.count``, in tensors.
+
+    images: the image of the batch under each transform that the rule names, by the transform's text.
+    """
+    variables = free_variables(formula)
+    if isinstance(formula, Under):
+        image = _image(formula, images or {})
+        left, right = sides(formula.law)
+        before, after = truth(left, variables, view), truth(right, variables, image)
+        valid = real(variables, view.facts) & atoms_valid(left, variables, view.facts)
+        valid = valid & atoms_valid(right, variables, image.facts)
+        if isinstance(formula.law, Iff):
+            alive, broken = before | after, before ^ after
+        else:
+            alive, broken = before, before & ~after
+    else:
+        valid = real(variables, view.facts) & atoms_valid(formula, variables, view.facts)
+        body = live(formula)
+        alive = torch.ones_like(valid) if body is None else truth(body, variables, view)
+        broken = ~truth(formula, variables, view)
+    return Grounding(variables, valid, valid & alive, valid & broken)
+
+
+def blocks(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> Iterator[tuple[int, Grounding]]:
+    """``ground`` over parts of the batch small enough to be held, each with the number of its first scene."""
+    per_scene = max(1, view.facts.objects.shape[1] ** len(free_variables(formula)))
+    step = max(1, BLOCK // per_scene)
+    if step >= len(view.facts):
+        yield 0, ground(formula, view, images)
+        return
+    for first in range(0, len(view.facts), step):
+        index = torch.arange(first, min(first + step, len(view.facts)), device=view.facts.objects.device)
+        part = {name: _part(image, index) for name, image in (images or {}).items()}
+        yield first, ground(formula, _part(view, index), part)
+
+
+def count(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> tuple[Tensor, Tensor]:
+    """(live, broken) groundings of each scene, two (B,) int64 tensors."""
+    alive, broken = [], []
+    for _, part in blocks(formula, view, images):
+        alive.append(part.live.reshape(len(part.live), -1).sum(1))
+        broken.append(part.broken.reshape(len(part.broken), -1).sum(1))
+    return torch.cat(alive), torch.cat(broken)
+
+
+def truth(formula: Formula, variables: Sequence[str], view: View) -> Tensor:
+    """Crisp truth of a formula over the given variables, bool, broadcasting to (B, N, ..., N).
+
+    Groundings that are not valid hold an arbitrary value; ``ground`` masks them.
+    """
+    match formula:
+        case Atom(predicate, arguments):
+            _check(formula, view.facts)
+            return place(view.facts.crisp(predicate), arguments, variables)
+        case Same(left, right):
+            return same(left, right, variables, view.facts)
+        case Compare():
+            if view.scenes is None:
+                raise FormulaError(
+                    f"'{formula}' speaks of geometry, and no scenes were given",
+                    hint="Pass scenes=... beside the logits or facts.",
+                )
+            return compare(formula, view.scenes, tuple(variables))
+        case Not(part):
+            return ~truth(part, variables, view)
+        case And(parts):
+            return reduce(torch.logical_and, [truth(part, variables, view) for part in parts])
+        case Or(parts):
+            return reduce(torch.logical_or, [truth(part, variables, view) for part in parts])
+        case Implies(body, head):
+            return ~truth(body, variables, view) | truth(head, variables, view)
+        case Iff(left, right):
+            return truth(left, variables, view) == truth(right, variables, view)
+        case ExactlyOne(parts):
+            return number([truth(part, variables, view) for part in parts]) == 1
+        case AtMostOne(parts):
+            return number([truth(part, variables, view) for part in parts]) <= 1
+        case Exists(bound, part):
+            holds, witness = _inner(bound, part, variables, view)
+            return (holds & witness).flatten(len(variables) + 1).any(-1)
+        case ForAll(bound, part):
+            holds, witness = _inner(bound, part, variables, view)
+            return (holds | ~witness).flatten(len(variables) + 1).all(-1)
+        case _:
+            raise FormulaError(f"'{formula}' cannot be read inside another formula", hint="Put 'under' outermost.")
+
+
+def sides(law: Implies | Iff) -> tuple[Formula, Formula]:
+    """What stands left and right of the arrow."""
+    return (law.left, law.right) if isinstance(law, Iff) else (law.body, law.head)
+
+
+def place(values: Tensor, arguments: Sequence[str], variables: Sequence[str]) -> Tensor:
+    """A predicate's tensor (B, N, ..., N), one axis an argument, laid along the axes of ``variables``.
+
+    Differentiable. The result has as many object axes as there are variables, of size 1 where the predicate
+    does not speak of one. An argument that stands twice takes the diagonal.
+    """
+    names = list(arguments)
+    for name in dict.fromkeys(arguments):
+        while names.count(name) > 1:
+            first = names.index(name)
+            second = names.index(name, first + 1)
+            values = torch.diagonal(values, dim1=first + 1, dim2=second + 1)
+            names = [n for place, n in enumerate(names) if place not in (first, second)] + [name]
+    order = sorted(range(len(names)), key=lambda axis: list(variables).index(names[axis]))
+    values = values.permute(0, *(axis + 1 for axis in order))
+    sizes = iter(values.shape[1:])
+    shape = [next(sizes) if variable in names else 1 for variable in variables]
+    return values.reshape(values.shape[0], *shape)
+
+
+def same(left: str, right: str, variables: Sequence[str], facts: Facts) -> Tensor:
+    """(1, ..) bool: True where the two variables stand for one object."""
+    names = list(variables)
+    number_of = torch.arange(facts.objects.shape[1], device=facts.objects.device)[None]
+    return along(number_of, names.index(left), len(names)) == along(number_of, names.index(right), len(names))
+
+
+def number(parts: Sequence[Tensor]) -> Tensor:
+    """How many of some bool tensors are true, int64."""
+    return reduce(torch.add, [part.long() for part in parts])
+
+
+def atoms_valid(formula: Formula, variables: Sequence[str], facts: Facts) -> Tensor:
+    """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about."""
+    allowed = torch.ones((len(facts),) + (1,) * len(variables), dtype=torch.bool, device=facts.objects.device)
+    for atom in outer_atoms(formula):
+        _check(atom, facts)
+        allowed = allowed & place(facts.validity(atom.predicate), atom.arguments, variables)
+    return allowed
+
+
+def outer_atoms(formula: Formula) -> Iterator[Atom]:
+    """The atoms of a formula that stand outside its quantifiers."""
+    if isinstance(formula, Atom):
+        yield formula
+    elif not isinstance(formula, Exists | ForAll):
+        for inner in children(formula):
+            yield from outer_atoms(inner)
+
+
+def real(variables: Sequence[str], facts: Facts) -> Tensor:
+    """(B, N, ..., N) bool: the variables stand for real and distinct objects."""
+    axes, size = len(variables), facts.objects.shape[1]
+    allowed = torch.ones((len(facts),) + (size,) * axes, dtype=torch.bool, device=facts.objects.device)
+    for axis in range(axes):
+        allowed = allowed & along(facts.objects, axis, axes)
+    for first in range(axes):
+        for second in range(first + 1, axes):
+            allowed = allowed & ~same(variables[first], variables[second], variables, facts)
+    return allowed
+
+
+def _inner(bound: Sequence[str], part: Formula, variables: Sequence[str], view: View) -> tuple[Tensor, Tensor]:
+    """Truth of a quantified part over (variables + bound), and where its witnesses count."""
+    fresh = {name: _fresh(name, variables) for name in bound}
+    part = rename(part, fresh)
+    inner = (*variables, *fresh.values())
+    shape = (len(view.facts),) + (view.facts.objects.shape[1],) * len(inner)
+    witness = real(inner, view.facts) & atoms_valid(part, inner, view.facts)
+    return truth(part, inner, view).expand(shape), witness.expand(shape)
+
+
+def _fresh(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _check(atom: Atom, facts: Facts) -> None:
+    if atom.predicate not in facts.values:
+        raise unknown("predicate", atom.predicate, facts.values, where=f"'{atom}': ")
+    arity = facts.values[atom.predicate].dim() - 1
+    if arity != len(atom.arguments):
+        raise ArityError(
+            f"'{atom}' gives {len(atom.arguments)} arguments; the tensor of {atom.predicate!r} has arity {arity}",
+            hint="Check the rule, or the shape of the logits.",
+        )
+
+
+def _image(formula: Under, images: Mapping[str, View]) -> View:
+    key = str(formula.transform)
+    if key not in images:
+        raise unknown("view", key, images, where=f"'{formula}': ")
+    return images[key]
+
+
+def _part(view: View, index: Tensor) -> View:
+    return View(view.facts.select(index), None if view.scenes is None else view.scenes.select(index))
+
+
+def world(view: View, scene: int) -> World:
+    """One scene as a finite world: its real objects, and the crisp truth of every valid grounding."""
+    facts = view.facts
+    real = facts.objects[scene].nonzero().flatten()
+    truths, invalid, diagonal = {}, {}, set()
+    for name, value in facts.values.items():
+        arity = value.dim() - 1
+        valid, holds = facts.validity(name)[scene], facts.crisp(name)[scene]
+        for _ in range(arity):  # keep the real objects on every axis, moving the axis to the end
+            valid, holds = (t.index_select(0, real).movedim(0, -1) for t in (valid, holds))
+        truths[name] = frozenset(map(tuple, (holds & valid).nonzero().tolist()))
+        invalid[name] = frozenset(map(tuple, (~valid).nonzero().tolist()))
+        diagonal.add(name)  # what is invalid there is listed
+    if view.scenes is None:
+        return World(size=len(real), facts=truths, invalid=invalid, diagonal=frozenset(diagonal))
+    right, away, up = view.scenes.axes()[scene].tolist()
+    return World(
+        size=len(real),
+        facts=truths,
+        invalid=invalid,
+        diagonal=frozenset(diagonal),
+        objects=plain_objects(view.scenes, scene) if view.scenes.center is not None else (),
+        view=(tuple(right), tuple(away), tuple(up)),
+    )
+
+
+def plain_objects(scenes: Scenes, scene: int) -> tuple[Object, ...]:
+    """The real objects of one scene as plain boxes with their attributes."""
+    made = []
+    for place_of in scenes.mask[scene].nonzero().flatten().tolist():
+        attributes: dict[str, float | str] = {
+            name: float(values[scene, place_of]) for name, values in scenes.numbers.items()
+        }
+        for name, codes in scenes.categories.items():
+            code = int(codes[scene, place_of])
+            if code >= 0:
+                attributes[name] = scenes.category_names[name][code]
+        size = (0.0, 0.0, 0.0) if scenes.size is None else tuple(scenes.size[scene, place_of].tolist())
+        center = tuple(scenes["center"][scene, place_of].tolist())
+        made.append(Object(center, size, float(scenes.headings()[scene, place_of]), attributes))
+    return tuple(made)

@@ -1,0 +1,91 @@
+"""The closed form of a renamed head against all renamings, one by one."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from kg import parse
+
+from rulekd.extraction.chance import matrix_moments, p_by_chance, renamed, sampled, vector_moments
+from rulekd.facts import Facts
+from rulekd.grounding import View
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_matrix_moments_are_those_of_all_renamings(n: int) -> None:
+    generator = torch.Generator().manual_seed(n)
+    body = torch.randint(0, 4, (1, n, n), generator=generator).double()
+    head = torch.randint(0, 2, (1, n, n), generator=generator).double()
+    for matrix in (body, head):
+        matrix[:, range(n), range(n)] = 0
+    totals = torch.stack([(body * head[:, p][:, :, p]).sum() for p in map(list, itertools.permutations(range(n)))])
+    mean, variance = matrix_moments(body, head, torch.ones(1, n).double())
+    assert mean.item() == pytest.approx(totals.mean().item())
+    assert variance.item() == pytest.approx(totals.var(unbiased=False).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_vector_moments_are_those_of_all_renamings(n: int) -> None:
+    generator = torch.Generator().manual_seed(n)
+    body = torch.randint(0, 3, (1, n), generator=generator).double()
+    head = torch.randint(0, 3, (1, n), generator=generator).double()
+    totals = torch.stack([(body * head[:, p]).sum() for p in map(list, itertools.permutations(range(n)))])
+    mean, variance = vector_moments(body, head, torch.ones(1, n).double())
+    assert mean.item() == pytest.approx(totals.mean().item())
+    assert variance.item() == pytest.approx(totals.var(unbiased=False).item(), abs=1e-9)
+
+
+def random_facts(seed: int, density: float) -> Facts:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.arange(7)[None] < torch.randint(3, 8, (20, 1), generator=generator)
+    names = ("p", "q")
+    return Facts({n: torch.rand(20, 7, 7, generator=generator) < density for n in names}, mask=mask)
+
+
+@pytest.mark.parametrize("text", ["p(a, b) -> q(b, a)", "p(a, b) & p(b, c) -> q(a, c)", "~(p(a, b) & q(a, b))"])
+def test_unrelated_relations_give_uniform_p_values(text: str) -> None:
+    p = torch.tensor([p_by_chance(parse(text), View(random_facts(seed, 0.3))) for seed in range(300)])
+    for level in (0.05, 0.2, 0.5):
+        assert (p <= level).double().mean() <= level + 0.04, "two standard errors over the level; saw at most +0.02"
+    assert (p <= 0.5).double().mean() > 0.35, "and they are no constant"
+
+
+@pytest.mark.parametrize("density", [0.5, 0.9])
+def test_related_relations_are_found_and_a_frequent_head_is_not(density: float) -> None:
+    facts = random_facts(1, density)
+    same = Facts({"p": facts.values["p"], "q": facts.values["p"].transpose(1, 2)}, mask=facts.mask)
+    rule = parse("p(a, b) -> q(b, a)")
+    assert (p_by_chance(rule, View(same)) or 0) < 1e-6
+    assert (p_by_chance(rule, View(facts)) or 0) > 0.01, "q is true nearly everywhere, but not because of p"
+
+
+def test_drawn_renamings_agree_with_the_closed_form() -> None:
+    view = View(random_facts(5, 0.4))
+    body, head = parse("p(a, b) & p(b, c)"), parse("q(a, c)")
+    total, mean, variance = sampled(body, head, view, view, draws=400)
+    x = view.facts.crisp("p").double() * view.facts.validity("p")
+    y = view.facts.crisp("q").double() * view.facts.validity("q")
+    paths = x @ x * ~torch.eye(7, dtype=torch.bool)
+    exact_mean, exact_variance = matrix_moments(paths, y, view.facts.objects.double())
+    assert total == float((paths * y).sum())
+    assert mean == pytest.approx(float(exact_mean.sum()), abs=4 * float(exact_variance.sum()) ** 0.5 / 20)
+    assert variance == pytest.approx(float(exact_variance.sum()), rel=0.3)
+
+
+def test_renaming_moves_real_objects_only() -> None:
+    view = View(random_facts(2, 0.5))
+    moved = renamed(view, torch.Generator().manual_seed(0)).facts
+    assert torch.equal(moved.objects, view.facts.objects)
+    for name in ("p", "q"):
+        before = (view.facts.crisp(name) & view.facts.validity(name)).sum((1, 2))
+        after = (moved.crisp(name) & moved.validity(name)).sum((1, 2))
+        assert torch.equal(before, after)
+    assert not torch.equal(moved.values["p"], view.facts.values["p"])
+
+
+def test_a_functional_relation_is_no_accident() -> None:
+    place = torch.arange(6)
+    pointer = (place[None, :, None] + 1 == place[None, None, :]).expand(30, 6, 6)
+    assert (p_by_chance(parse("~(p(a, b) & p(a, c))"), View(Facts({"p": pointer}))) or 1) < 1e-6

@@ -1,0 +1,108 @@
+"""The bridge: reading crisp facts through tensors, and asking kg.worlds, give the same answer."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kg import ArityError, UnknownNameError, parse
+from kg.formulas import Formula
+from kg.worlds import World
+from kg.worlds import count as count_in_world
+
+from rulekd.facts import Facts
+from rulekd.grounding import View, count, ground, place, world
+from rulekd.scenes import Scenes
+from tests.kg.strategies import WORDS, readable, worlds
+
+
+def view_of(given_worlds: list[World]) -> View:
+    """The worlds as one padded batch of given facts and scenes."""
+    size = max((w.size for w in given_worlds), default=0)
+    mask = torch.arange(size)[None] < torch.tensor([w.size for w in given_worlds])[:, None]
+    values, valid = {}, {}
+    for word in WORDS.values():
+        shape = (len(given_worlds),) + (size,) * word.arity
+        truth, known = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
+        for number, w in enumerate(given_worlds):
+            for item in itertools.product(range(w.size), repeat=word.arity):
+                truth[(number, *item)] = item in w.facts[word.name]
+                repeated = len(set(item)) < len(item) and word.name not in w.diagonal
+                known[(number, *item)] = item not in w.invalid[word.name] and not repeated
+        values[word.name], valid[word.name] = truth, known
+    center = torch.zeros(len(given_worlds), size, 3)
+    for number, w in enumerate(given_worlds):
+        for place_of, thing in enumerate(w.objects):
+            center[number, place_of] = torch.tensor(thing.center)
+    names = tuple(f"w{i}" for i in range(len(given_worlds)))
+    scenes = Scenes(mask=mask, center=center, names=names, group=names)
+    return View(Facts(values, mask=mask, valid=valid), scenes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(formula=readable(), drawn=st.lists(worlds(max_size=3), min_size=1, max_size=3))
+def test_the_square_commutes(formula: Formula, drawn: list[World]) -> None:
+    live, broken = count(formula, view_of(drawn))
+    for number, w in enumerate(drawn):
+        truth = count_in_world(formula, w)
+        assert (int(live[number]), int(broken[number])) == (truth.support, truth.violations), f"{formula} in world {number}"
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn=worlds(max_size=3), formula=readable())
+def test_a_scene_read_back_as_a_world_counts_the_same(drawn: World, formula: Formula) -> None:
+    view = view_of([drawn])
+    there_and_back = world(view, 0)
+    live, broken = count(formula, view)
+    truth = count_in_world(formula, there_and_back)
+    assert (int(live[0]), int(broken[0])) == (truth.support, truth.violations)
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=worlds(size=3), after=worlds(size=3), arrow=st.sampled_from(["<->", "->"]))
+def test_laws_under_a_transform_read_scene_and_image(before: World, after: World, arrow: str) -> None:
+    formula = parse(f"under mirror_x: r(a, b) {arrow} s(b, a)")
+    live, broken = count(formula, view_of([before]), {"mirror_x": view_of([after])})
+    truth = count_in_world(formula, before, {"mirror_x": after})
+    assert (int(live[0]), int(broken[0])) == (truth.support, truth.violations)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(1)
+    facts = Facts({"r": torch.rand(9, 6, 6, generator=generator) < 0.5}, mask=torch.rand(9, 6, generator=generator) < 0.8)
+    rule = parse("r(a, b) & r(b, c) -> r(a, c)")
+    whole = count(rule, View(facts))
+    monkeypatch.setattr("rulekd.grounding.BLOCK", 2 * 6**3)
+    parts = count(rule, View(facts))
+    assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
+    assert int(whole[1].sum()) > 0
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("abc")))
+def test_place_lays_arguments_along_the_axes_of_the_variables(order: tuple[str, ...]) -> None:
+    values = torch.arange(2 * 3 * 3).reshape(2, 3, 3).float()
+    laid = place(values, ("c", "a"), order).expand(2, 3, 3, 3)
+    for a, b, c in itertools.product(range(3), repeat=3):
+        where = {"a": a, "b": b, "c": c}
+        assert laid[(1, *(where[name] for name in order))] == values[1, c, a]
+
+
+def test_place_takes_the_diagonal_of_a_repeated_variable() -> None:
+    values = torch.arange(9).reshape(1, 3, 3).float()
+    assert place(values, ("a", "a"), ("a",)).tolist() == [[0.0, 4.0, 8.0]]
+
+
+def test_gradients_reach_the_logits_through_place() -> None:
+    values = torch.randn(2, 4, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda v: place(v, ("b", "a"), ("a", "b", "c")), (values,))
+
+
+def test_a_predicate_without_a_tensor_is_named() -> None:
+    view = View(Facts({"above": torch.zeros(1, 2, 2)}))
+    with pytest.raises(UnknownNameError, match="Did you mean 'above'"):
+        ground(parse("abov(a, b) -> above(b, a)"), view)
+    with pytest.raises(ArityError, match="arity 2"):
+        ground(parse("above(a)"), view)
