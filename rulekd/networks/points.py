@@ -27,9 +27,8 @@ class PointStudent(Network):
     """Reads the raw points of each object: all points through one MLP, the largest answer of each feature kept.
 
     A point enters as its position in the scene, its position from the mean of its object's points, and its other
-    channels. A pair is read from the features of both objects and the difference of their mean points. A point with a
-    coordinate that is not finite was not seen and is left out; an object without any seen point has features 0
-    and stands at the origin.
+    channels. A pair is read from the features of both objects and the difference of their mean points. What was not
+    seen is left out (see ``seen_points``); an object without any seen point has features 0 and stands at the origin.
     """
 
     def __init__(self, vocabulary: Vocabulary, layout: Layout, options: PointOptions) -> None:
@@ -50,7 +49,7 @@ class PointStudent(Network):
 
     def forward(self, points: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Log-odds by predicate. points: (B, N, P, 3 + c), metres in the frame of the view; mask: (B, N) bool."""
-        seen = torch.isfinite(points).all(dim=-1) & mask[..., None]
+        seen = seen_points(points, mask)
         points = torch.where(seen[..., None], points, 0.0)
         mean = mean_point(points[..., :3], seen)
         middle = middle_in_plan(mean, seen.any(dim=2))
@@ -67,11 +66,24 @@ class PointStudent(Network):
     def measure_(self, scenes: Scenes, layout: Layout) -> None:
         """Take the units of length from scenes, in place."""
         points, mask = ReadPoints(layout)(scenes)
-        seen = torch.isfinite(points).all(dim=-1) & mask[..., None]
+        seen = seen_points(points, mask)
         mean = mean_point(torch.where(seen[..., None], points[..., :3], 0.0), seen)
         real = seen.any(dim=2)
         self.length[0] = spread((mean - middle_in_plan(mean, real))[..., :2], real)
         self.length[1] = spread(points[..., :3] - mean[:, :, None], seen)
+
+
+def seen_points(points: Tensor, mask: Tensor) -> Tensor:
+    """(B, N, P) bool: which points (B, N, P, 3 + c) were seen.
+
+    A point with a value that is not finite was not; nor were points, two or more, that all lie in one place: so scenes
+    mark an object that the camera did not see, and no transform pulls these apart.
+    """
+    seen = torch.isfinite(points).all(dim=-1) & mask[..., None]
+    if points.shape[2] < 2:
+        return seen
+    apart = (points[..., :3] != points[:, :, :1, :3]).any(dim=-1).any(dim=-1)
+    return seen & apart[..., None]
 
 
 def mean_point(points: Tensor, seen: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from kg import RulekdError, Vocabulary
 from rulekd.networks import PointStudent, build
 from rulekd.networks.layout import Layout
-from rulekd.networks.points import PointOptions, mean_point
+from rulekd.networks.points import PointOptions, mean_point, seen_points
 from tests.networks import laws
 
 
@@ -51,16 +51,28 @@ def test_unseen_points_are_left_out_and_unseen_objects_are_finite() -> None:
     laws.assert_same(
         laws.real(predictor.logits(replace(rooms.scenes, points=half)), mask), laws.real(predictor.logits(fewer), mask)
     )
-    gone = points.clone()
-    gone[:, 0] = torch.nan
-    answers = predictor.logits(replace(rooms.scenes, points=gone))
-    assert all(bool(value.isfinite().all()) for value in answers.values())
+    unseen = []
+    for place in (torch.nan, 0.0, 7.0):
+        gone = points.clone()
+        gone[:, 0] = place
+        unseen.append(predictor.logits(replace(rooms.scenes, points=gone)))
+        assert all(bool(value.isfinite().all()) for value in unseen[-1].values())
+    laws.assert_same(unseen[1], unseen[0], within=0.0)
+    laws.assert_same(unseen[2], unseen[0], within=0.0)
 
 
 def test_mean_point_by_hand() -> None:
     points = torch.tensor([[[[1.0, 2.0, 3.0], [3.0, 4.0, 5.0], [0.0, 0.0, 0.0]]]])
     assert mean_point(points, torch.tensor([[[True, True, False]]])).tolist() == [[[2.0, 3.0, 4.0]]]
     assert mean_point(points * 0, torch.zeros(1, 1, 3, dtype=torch.bool)).tolist() == [[[0.0, 0.0, 0.0]]]
+
+
+def test_seen_points_by_hand() -> None:
+    spread, together = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]], [[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
+    points = torch.tensor([[spread, together, [[0.0, 0.0, 0.0], [torch.nan, 1.0, 1.0]], spread]])
+    mask = torch.tensor([[True, True, True, False]])
+    assert seen_points(points, mask).tolist() == [[[True, True], [False, False], [True, False], [False, False]]]
+    assert seen_points(points[:, :, :1], mask).tolist() == [[[True], [True], [True], [False]]]
 
 
 def test_scenes_without_points_are_refused() -> None:
