@@ -31,15 +31,17 @@ from kg.formulas import (
     Same,
     Term,
     Under,
+    terms_of,
 )
 from kg.terms import TERMS
-from kg.variables import free_variables, rebuild, rename
+from kg.variables import free_variables, rebuild, rename, rename_term
 
 __all__ = [
     "MAX_CLAUSES",
     "MAX_ORDERS",
     "canonical",
     "clauses",
+    "comparison",
     "complement",
     "explicit_distinctness",
     "free_variables",
@@ -124,9 +126,7 @@ def _ordered(formula: Formula, names: Mapping[str, str], level: int) -> Formula:
         case Exists() | ForAll():
             return _block(formula, names, level)
         case Compare():
-            renamed = rebuild(formula, lambda part: part, names)
-            assert isinstance(renamed, Compare)
-            return oriented(Compare(renamed.operator, _sorted_term(renamed.left), _sorted_term(renamed.right)))
+            return comparison(Compare(formula.operator, *(rename_term(term, names) for term in terms_of(formula))))
         case Same(left, right):
             one, other = sorted((names[left], names[right]))
             return Same(one, other)
@@ -211,6 +211,16 @@ def _block(formula: Exists | ForAll, names: Mapping[str, str], level: int) -> Fo
     if isinstance(body, Exists | ForAll) and isinstance(body, kind):  # '(exists c: f) & (exists c: f)' was one part
         return kind((*bound, *body.variables), body.part)
     return kind(tuple(bound), body)
+
+
+def comparison(formula: Compare) -> Formula:
+    """The one spelling of a comparison: by ``<``, ``<=``, ``=`` or ``!=``, terms in order where order means nothing.
+
+    >>> from kg import parse
+    >>> print(comparison(parse("1 > distance(b, a)")))
+    distance(a, b) < 1
+    """
+    return oriented(Compare(formula.operator, _sorted_term(formula.left), _sorted_term(formula.right)))
 
 
 def _sorted_term(term: Term) -> Term:

@@ -1,0 +1,215 @@
+"""Rules grounded over a few constants, in a SAT solver that can switch each rule on and off.
+
+Used by ``kg.reasoning``, whose docstring says why this decides entailment.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from kg.clauses import clauses
+from kg.errors import FormulaError
+from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, Implies, Not, Same, Under, terms_of, walk
+from kg.normal import canonical, comparison
+from kg.predicates import Vocabulary
+from kg.variables import free_variables, rename_term
+
+if TYPE_CHECKING:
+    from pysat.solvers import Solver
+
+#: Beyond, a rule has too many groundings to reason with (five objects: 120 each, in every place).
+MAX_VARIABLES: Final = 5
+
+#: The place where plain rules are read first; other places are images, named by their transform.
+SCENE: Final = ""
+
+#: Transforms that undo themselves, or whose inverse is one of the same kind: their laws also hold from image to scene.
+REVERSIBLE: Final = frozenset(
+    {"mirror_x", "mirror_y", "mirror_z", "exchange_xy", "exchange_yz", "exchange_xz"}
+    | {"rotate_x(180 deg)", "rotate_y(180 deg)", "rotate_z(180 deg)"}
+    | {"translate", "rotate_x", "rotate_y", "rotate_z", "scale"}
+)
+
+
+@dataclass(frozen=True)
+class Literal:
+    """An atom or comparison over variables, or its negation, read in the scene or in its image."""
+
+    positive: bool
+    in_image: bool
+    fact: Atom | Compare
+
+
+Clause: TypeAlias = tuple[Literal, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A rule ready for grounding.
+
+    names: its variables. transform: the one that makes the image which it speaks of, empty for a plain rule.
+    clauses: None when it cannot be used: quantifiers, too many variables or clauses. vacuous: no grounding of it is
+    ever valid, because it names an object twice where that has no meaning.
+    """
+
+    names: tuple[str, ...]
+    transform: str
+    clauses: tuple[Clause, ...] | None
+    vacuous: bool = False
+
+
+def statement(formula: Formula, vocabulary: Vocabulary | None = None) -> Statement:
+    """The formula as clauses over its own variables."""
+    plain = canonical(formula)
+    names, parts = free_variables(plain), list(walk(plain))
+    transform = str(plain.transform) if isinstance(plain, Under) else ""
+    quantified = any(isinstance(part, Exists | ForAll) for part in parts)
+    nested = any(isinstance(part, Under) for part in parts[1:])
+    if quantified or nested or len(names) > MAX_VARIABLES:
+        return Statement(names, transform, None)
+    try:
+        found = _clauses(plain)
+    except FormulaError:  # more clauses than rules have: neither used nor entailed, as documented
+        return Statement(names, transform, None)
+    return Statement(names, transform, found, vacuous=any(_meaningless(part, vocabulary) for part in parts))
+
+
+def _clauses(formula: Formula) -> tuple[Clause, ...]:
+    match formula:
+        case Under(_, Implies(left, right)):
+            return _across(left, right)
+        case Under(_, Iff(left, right)):
+            return (*_across(left, right), *_across(Not(left), Not(right)))
+        case _:
+            return tuple(found for clause in clauses(formula) if (found := _simplified(clause, False)) is not None)
+
+
+def _across(left: Formula, right: Formula) -> tuple[Clause, ...]:
+    """``left -> right`` with the right side read in the image."""
+    bodies = [_simplified(clause, False) for clause in clauses(Not(left))]
+    heads = [_simplified(clause, True) for clause in clauses(right)]
+    return tuple(body + head for body in bodies if body is not None for head in heads if head is not None)
+
+
+def _simplified(clause: frozenset[Formula], in_image: bool) -> Clause | None:
+    """The clause without equalities, which distinctness decides; None when one of them makes it true."""
+    literals = []
+    for part in sorted(clause, key=str):
+        match part:
+            case Same(left, right):
+                if left == right:
+                    return None
+            case Not(Same(left, right)):
+                if left != right:
+                    return None
+            case Not(Atom() as atom):
+                literals.append(Literal(False, in_image, atom))
+            case Atom():
+                literals.append(Literal(True, in_image, part))
+            case Compare("<=" | "!=" as operator, left, right):  # the opposite of a fact with '<' or '='
+                fact = Compare("<", right, left) if operator == "<=" else Compare("=", left, right)
+                literals.append(Literal(False, in_image, fact))
+            case Compare():
+                literals.append(Literal(True, in_image, part))
+            case _:
+                raise AssertionError(f"no literal: {part}")
+    return tuple(literals)
+
+
+def _meaningless(part: Formula, vocabulary: Vocabulary | None) -> bool:
+    return (
+        vocabulary is not None
+        and isinstance(part, Atom)
+        and len(set(part.arguments)) < len(part.arguments)
+        and part.predicate in vocabulary
+        and not vocabulary[part.predicate].diagonal
+    )
+
+
+@dataclass
+class Theory:
+    """Statements over ``size`` distinct constants, in one solver; each statement has a switch."""
+
+    statements: Sequence[Statement]
+    size: int
+    _numbers: dict[tuple[Any, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Imported here: only reasoning needs the solver, and `import kg` must stay instant.
+        from pysat.solvers import Solver
+
+        self._solver: Solver = Solver(name="glucose4")
+        self._goals: dict[int, int] = {}
+        places = (SCENE, *dict.fromkeys(one.transform for one in self.statements if one.transform and one.clauses))
+        for index, one in enumerate(self.statements):
+            if one.clauses is None or one.vacuous:
+                continue
+            seen = set()
+            for binding in self._bindings(one):
+                for scene, image in _readings(one, places):
+                    for clause in one.clauses:
+                        ground = frozenset(self._ground(clause, binding, scene, image))
+                        if ground not in seen:
+                            seen.add(ground)
+                            self._solver.add_clause([-self._switch(index), *ground])
+
+    def core(self, goal: int, premises: Iterable[int]) -> tuple[int, ...] | None:
+        """Indexes of premises that entail the goal over these constants; None when all of them do not."""
+        return self.refuted([self._broken(goal)], premises)
+
+    def refuted(self, literals: Sequence[int], premises: Iterable[int]) -> tuple[int, ...] | None:
+        """Indexes of premises that cannot hold together with these solver literals; None when all can."""
+        switches = {self._switch(index): index for index in premises}
+        if self._solver.solve(assumptions=[*literals, *switches]):
+            return None
+        return tuple(sorted(switches[number] for number in self._solver.get_core() or () if number in switches))
+
+    def _broken(self, goal: int) -> int:
+        """A solver variable that says: the goal fails for its variables read as the first constants."""
+        if goal not in self._goals:
+            one = self.statements[goal]
+            binding = dict(zip(one.names, range(self.size), strict=True))
+            broken = self._number("broken", goal)
+            failing = []
+            for place, clause in enumerate(one.clauses or ()):
+                fails = self._number("fails", goal, place)
+                failing.append(fails)
+                for literal in self._ground(clause, binding, SCENE, one.transform):
+                    self._solver.add_clause([-fails, -literal])
+            self._solver.add_clause([-broken, *failing])
+            self._goals[goal] = broken
+        return self._goals[goal]
+
+    def _bindings(self, one: Statement) -> Iterator[dict[str, int]]:
+        for constants in itertools.permutations(range(self.size), len(one.names)):
+            yield dict(zip(one.names, constants, strict=True))
+
+    def _ground(self, clause: Clause, binding: dict[str, int], scene: str, image: str) -> Iterator[int]:
+        for literal in clause:
+            place, positive, fact = image if literal.in_image else scene, literal.positive, literal.fact
+            if isinstance(fact, Atom):
+                number = self._number(place, fact.predicate, *(binding[name] for name in fact.arguments))
+            else:
+                constants = {name: f"c{constant}" for name, constant in binding.items()}
+                named = Compare(fact.operator, *(rename_term(term, constants) for term in terms_of(fact)))
+                number = self._number(place, comparison(named))
+            yield number if positive else -number
+
+    def _switch(self, index: int) -> int:
+        return self._number("switch", index)
+
+    def _number(self, *key: Any) -> int:
+        return self._numbers.setdefault(key, len(self._numbers) + 1)
+
+
+def _readings(one: Statement, places: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Where a statement is read: a plain one in the scene and in every image, a law of a transform across."""
+    if not one.transform:
+        yield from ((place, place) for place in places)
+        return
+    yield SCENE, one.transform
+    if one.transform in REVERSIBLE:
+        yield one.transform, SCENE

@@ -1,0 +1,254 @@
+"""Rules: a formula with what speaks for it, where it comes from, and what a person has said about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from typing import Literal
+
+from kg import naming
+from kg.errors import FormulaError, RulekdError
+from kg.formulas import Formula
+from kg.naming import name_of
+from kg.normal import canonical
+from kg.text import MAX_TEXT
+
+__all__ = ["Citation", "Evidence", "Kind", "Ledger", "Provenance", "Rule", "Status", "in_words", "name_of"]
+
+Source = Literal["mined", "hand", "edited"]
+
+
+class Status(Enum):
+    """What a person has said about a rule."""
+
+    SUGGESTED = "suggested"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Kind(Enum):
+    """How far a rule reaches: every scene that could be made, the scenes of this domain, or the teacher's answers."""
+
+    VOCABULARY = "law of the vocabulary"
+    DOMAIN = "law of this domain"
+    HABIT = "habit of the teacher"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One grounding that speaks for or against a rule.
+
+    scene: its name. binding: variable -> object. world: the name under which the graph keeps the scene's facts.
+    """
+
+    scene: str
+    binding: tuple[tuple[str, int], ...]
+    world: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "binding", tuple((name, int(index)) for name, index in self.binding))
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """How often a rule was put to the test, and how often it was broken.
+
+    support: live groundings. violations: those that break the rule. units: independent units (rooms, say) with any
+    live grounding. rate: the mean over units of the share of live groundings that break the rule, None where nothing
+    is live. interval: its 95 % (low, high).
+    """
+
+    support: int
+    violations: int
+    units: int = 0
+    rate: float | None = None
+    interval: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        # Counts often arrive as numbers of an array library, which no file format knows.
+        object.__setattr__(self, "support", int(self.support))
+        object.__setattr__(self, "violations", int(self.violations))
+        object.__setattr__(self, "units", int(self.units))
+        object.__setattr__(self, "rate", None if self.rate is None else float(self.rate))
+        if self.interval is not None:
+            low, high = self.interval
+            object.__setattr__(self, "interval", (float(low), float(high)))
+        if not 0 <= self.violations <= self.support or self.units < 0:
+            raise RulekdError(
+                f"a ledger with support {self.support}, {self.violations} violations and {self.units} units",
+                hint="Violations are among the live groundings: 0 <= violations <= support.",
+            )
+        for value in (self.rate, *(self.interval or ())):
+            if value is not None and not 0 <= value <= 1:
+                raise RulekdError(f"a violation rate or bound of {value!r}", hint="Rates are fractions, 0 to 1.")
+
+    @property
+    def confidence(self) -> float | None:
+        """1 - violations / support; None without support.
+
+        >>> Ledger(support=200, violations=3).confidence
+        0.985
+        """
+        return 1 - self.violations / self.support if self.support else None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a rule.
+
+    teacher: obeyed by the teacher, on the confirmation part. data: true in the data, where labels exist. discovery:
+    the teacher on the discovery part. tolerance: the violation rate up to which the rule counts as one. level_p and
+    chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
+    tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
+    counterexamples: groundings that keep and break the rule.
+    """
+
+    teacher: Ledger
+    data: Ledger | None = None
+    discovery: Ledger | None = None
+    tolerance: float = 0.0
+    level_p: float | None = None
+    chance_p: float | None = None
+    confirmed: bool = False
+    examined: int = 0
+    examples: tuple[Citation, ...] = ()
+    counterexamples: tuple[Citation, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tolerance", float(self.tolerance))
+        object.__setattr__(self, "confirmed", bool(self.confirmed))
+        object.__setattr__(self, "examined", int(self.examined))
+        for name in ("examples", "counterexamples"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("level_p", "chance_p"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else float(value))
+        if not 0 <= self.tolerance <= 1:
+            raise RulekdError(f"a tolerance of {self.tolerance!r}", hint="Give a violation rate, 0 to 1.")
+        for name in ("level_p", "chance_p"):
+            value = getattr(self, name)
+            if value is not None and (math.isnan(value) or not 0 <= value <= 1):
+                raise RulekdError(f"{name} is {value!r}", hint="A p-value lies between 0 and 1; None where not tested.")
+
+    @property
+    def support(self) -> int:
+        """Live groundings among the teacher's answers."""
+        return self.teacher.support
+
+    @property
+    def violations(self) -> int:
+        """Live groundings that the teacher breaks."""
+        return self.teacher.violations
+
+    @property
+    def confidence(self) -> float | None:
+        """1 - violations / support."""
+        return self.teacher.confidence
+
+    @property
+    def rate(self) -> float | None:
+        """The teacher's violation rate, a mean over units."""
+        return self.teacher.rate
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval of the rate."""
+        return self.teacher.interval
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a rule or a graph comes from.
+
+    source: mined from a teacher, written by hand, or edited. family: of rules, such as 'algebra'. teacher and data:
+    fingerprints. part: of the data. versions: of programs. queries: how often the teacher was asked. time: ISO 8601.
+    who and why: of a person's change.
+    """
+
+    source: Source = "hand"
+    family: str = ""
+    teacher: str = ""
+    data: str = ""
+    part: str = ""
+    seed: int | None = None
+    versions: tuple[tuple[str, str], ...] = ()
+    queries: int = 0
+    time: str = ""
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A formula with evidence, provenance and status.
+
+    Two rules are the same rule when their ``id`` is: it depends on the canonical formula alone. ``==`` compares
+    everything. entailed_by: ids of the rules from which this one follows. replaces: id of the rule that was edited
+    into this one.
+
+    >>> from kg import parse
+    >>> rule = Rule(parse("left_of(a, b) & left_of(b, c) -> left_of(a, c)"))
+    >>> rule.name, rule.status.value
+    ('transitive(left_of)', 'suggested')
+    >>> rule.id == Rule(parse("left_of(y, z) & left_of(x, y) -> left_of(x, z)")).id
+    True
+    """
+
+    formula: Formula
+    evidence: Evidence | None = None
+    provenance: Provenance = Provenance()
+    status: Status = Status.SUGGESTED
+    kind: Kind = Kind.UNKNOWN
+    entailed_by: tuple[str, ...] = ()
+    replaces: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.formula, Formula):
+            raise FormulaError(f"a rule of {self.formula!r:.80}", hint="Read a text with kg.parse first.")
+        if len(self.text) > MAX_TEXT:
+            raise FormulaError(
+                f"a rule of {len(self.text):,} characters, which could not be read back", hint="Split it into rules."
+            )
+
+    @cached_property
+    def text(self) -> str:
+        """The formula's text."""
+        return str(self.formula)
+
+    @cached_property
+    def canonical(self) -> Formula:
+        """The one spelling that all spellings of this rule share."""
+        return canonical(self.formula)
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hexadecimal digits, the same for every spelling of the rule."""
+        return naming.rule_id(self.formula)
+
+    @cached_property
+    def name(self) -> str:
+        """A readable name such as ``transitive(left_of)``."""
+        return name_of(self.formula)
+
+    @property
+    def entailed(self) -> bool:
+        """Does it follow from other rules?"""
+        return bool(self.entailed_by)
+
+    def with_status(self, status: Status, why: str = "") -> Rule:
+        """The rule with another status; a reason, where given, goes into its provenance."""
+        provenance = replace(self.provenance, why=why) if why else self.provenance
+        return replace(self, status=status, provenance=provenance)
+
+
+def in_words(rule: Rule | Formula) -> str:
+    """The rule as one English sentence.
+
+    >>> from kg import parse
+    >>> in_words(Rule(parse("near(a, b) -> near(b, a)")))
+    'If a is near b, then b is near a.'
+    """
+    return naming.in_words(rule.formula if isinstance(rule, Rule) else rule)
