@@ -24,11 +24,16 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit(0)
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]
+#: ``run`` takes it out of the words, wherever it stands; it is declared here for the help.
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")]
+
+
 @app.callback(invoke_without_command=True)
 def rulekd(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Its version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
+    version: Version = False,
+    debug: Debug = False,
 ) -> None:
     overview(context)
 

@@ -40,7 +40,7 @@ def counting(show: Progress, what: str) -> Callable[[int, int], None]:
 
 
 class Lines:
-    """A line when a kind of work has gone on for ``PAUSE`` seconds since the last line, and one at its end if it had any."""
+    """A line when ``PAUSE`` seconds have gone by since the last; work that had one also has one at its end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -1,0 +1,166 @@
+"""`rulekd kg`: read and edit the rules of a graph file. Needs no torch: it works on any machine, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kg import KnowledgeGraph
+from kg.rules import Citation, Ledger, Rule, Status, in_words
+from rulekd.cli.manners import JsonFlag, answer, overview
+from rulekd.cli.tables import fields, percent, shortened, table
+
+commands = typer.Typer(callback=overview, invoke_without_command=True)
+
+File = Annotated[Path, typer.Argument(help="A graph file, such as rooms.kg.json.", metavar="FILE")]
+Refs = Annotated[list[str], typer.Argument(help="Rules, each by its id, name or text.", metavar="RULE...")]
+Reason = Annotated[str, typer.Option(help="Why; kept with the rule.")]
+
+
+@commands.command("list")
+def list_rules(
+    file: File,
+    every: Annotated[bool, typer.Option("--all", help="Also rules that follow from others.")] = False,
+    status: Annotated[Status | None, typer.Option(help="Only rules of this status.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the rules of a graph: its axioms, or all of them."""
+    graph = KnowledgeGraph.load(file)
+    everything = graph.rules(status)
+    shown = [rule for rule in everything if every or not rule.entailed]
+    text = _table(shown)
+    hidden = len(everything) - len(shown)
+    if hidden:
+        text += f"\n\n{hidden} more follow from these: --all lists them"
+    answer({"rules": [record(rule) for rule in shown]}, text, as_json=as_json)
+
+
+@commands.command("show")
+def show(
+    file: File,
+    rule: Annotated[str, typer.Argument(help="A rule by its id, name or text.", metavar="RULE")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Show one rule: what it says, what speaks for it and against it, where it comes from."""
+    graph = KnowledgeGraph.load(file)
+    found = graph.rule(rule)
+    evidence, provenance = found.evidence, found.provenance
+    details = {
+        **record(found),
+        "in_words": in_words(found),
+        "replaces": found.replaces,
+        "evidence": evidence,
+        "provenance": provenance,
+    }
+    answer(details, _details(graph, found), as_json=as_json)
+
+
+@commands.command("accept")
+def accept(file: File, rules: Refs, reason: Reason = "", as_json: JsonFlag = False) -> None:
+    """Accept rules: a person vouches for them. The file is replaced as a whole."""
+    _decide(file, rules, Status.ACCEPTED, reason, as_json)
+
+
+@commands.command("reject")
+def reject(file: File, rules: Refs, reason: Reason = "", as_json: JsonFlag = False) -> None:
+    """Reject rules: they stay in the file and are not trained. The file is replaced as a whole."""
+    _decide(file, rules, Status.REJECTED, reason, as_json)
+
+
+def record(rule: Rule) -> dict[str, Any]:
+    """A rule as it is listed in JSON; rates are fractions, null where there is no evidence."""
+    evidence = rule.evidence
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "text": rule.text,
+        "confidence": evidence.confidence if evidence else None,
+        "rate": evidence.rate if evidence else None,
+        "interval": evidence.interval if evidence else None,
+        "support": evidence.support if evidence else None,
+        "status": rule.status.value,
+        "kind": rule.kind.value,
+        "confirmed": evidence.confirmed if evidence else None,
+        "entailed_by": list(rule.entailed_by),
+    }
+
+
+def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_json: bool) -> None:
+    graph = KnowledgeGraph.load(file)
+    changed = [graph.rule(ref) for ref in refs]  # all are found before any is changed
+    for rule in changed:
+        graph = graph.accept(rule.id, reason) if status is Status.ACCEPTED else graph.reject(rule.id, reason)
+    graph.save(file)
+    after = [graph.rule(rule.id) for rule in changed]
+    text = "\n".join(f"{rule.status.value}  {rule.name}  {rule.text}" for rule in after)
+    answer({"file": file, "rules": [record(rule) for rule in after]}, text, as_json=as_json)
+
+
+def _table(rules: Sequence[Rule]) -> str:
+    if not rules:
+        return "no rules"
+    rows = []
+    for rule in rules:
+        evidence = rule.evidence
+        support = str(evidence.support) if evidence else "-"
+        rows.append(
+            [
+                rule.id,
+                shortened(rule.name),
+                percent(evidence.confidence if evidence else None),
+                _interval(evidence.teacher if evidence else None),
+                support,
+                rule.status.value + ("" if evidence is None or evidence.confirmed else ", not confirmed"),
+            ]
+        )
+    return table(["id", "rule", "confidence", "violation rate", "support", "status"], rows, right=[2, 3, 4])
+
+
+def _interval(ledger: Ledger | None) -> str:
+    """The violation rate with its 95 % interval."""
+    if ledger is None or ledger.interval is None:
+        return percent(ledger.rate if ledger else None)
+    low, high = ledger.interval
+    return f"{percent(ledger.rate)} ({percent(low)} to {percent(high)})"
+
+
+def _details(graph: KnowledgeGraph, rule: Rule) -> str:
+    evidence, provenance = rule.evidence, rule.provenance
+    lines = [
+        ("id", rule.id),
+        ("name", rule.name),
+        ("text", rule.text),
+        ("in words", in_words(rule)),
+        ("status", rule.status.value),
+        ("kind", rule.kind.value),
+        ("follows from", "\n".join(graph.rule(ref).name if ref in graph else ref for ref in rule.entailed_by)),
+        ("replaces", rule.replaces or ""),
+    ]
+    if evidence is not None:
+        verdict = "confirmed" if evidence.confirmed else "not confirmed"
+        tested = f"{verdict} at a tolerance of {percent(evidence.tolerance)}"
+        lines += [
+            ("teacher", _ledger(evidence.teacher)),
+            ("data", _ledger(evidence.data)),
+            ("discovery", _ledger(evidence.discovery)),
+            ("tested", f"{tested}; {evidence.examined} candidates of its family were examined"),
+            ("kept by", "\n".join(map(_citation, evidence.examples))),
+            ("broken by", "\n".join(map(_citation, evidence.counterexamples))),
+        ]
+    origin = f"{provenance.source}, family {provenance.family}" if provenance.family else provenance.source
+    lines += [("origin", origin), ("time", provenance.time), ("by", provenance.who), ("reason", provenance.why)]
+    return fields(lines)
+
+
+def _ledger(ledger: Ledger | None) -> str:
+    if ledger is None:
+        return ""
+    broken = f"{ledger.violations} of {ledger.support} live groundings break it, in {ledger.units} units"
+    return f"{broken}; violation rate {_interval(ledger)}"
+
+
+def _citation(citation: Citation) -> str:
+    return f"{citation.scene}: " + ", ".join(f"{variable} = {number}" for variable, number in citation.binding)

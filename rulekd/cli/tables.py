@@ -1,0 +1,59 @@
+"""Aligned tables of plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """A table with one line a row. right: the columns, numbers mostly, that are flush right.
+
+    >>> print(table(["name", "support"], [["near", "7"], ["left_of", "12"]], right=[1]))
+    name     support
+    near           7
+    left_of       12
+    """
+    lines = [list(heads), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def fields(values: Sequence[tuple[str, str]]) -> str:
+    """One named value a line; values of several lines are indented under the first.
+
+    >>> print(fields([("name", "near"), ("rate", "2 %")]))
+    name  near
+    rate  2 %
+    """
+    width = max((len(name) for name, _ in values), default=0)
+    return "\n".join(
+        f"{name:{width}}  " + value.replace("\n", "\n" + " " * (width + 2)) for name, value in values if value
+    )
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction in per cent, with as many digits as it needs; a dash where it is unknown.
+
+    >>> percent(0.0123), percent(0.00004), percent(None), percent(1.0), percent(0.0)
+    ('1.2 %', '0.004 %', '-', '100 %', '0 %')
+    """
+    if fraction is None:
+        return "-"
+    if fraction in (0, 1):
+        return f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.3g} %" if fraction < 0.0005 else f"{100 * fraction:.1f} %"
+
+
+def shortened(text: str, width: int = 60) -> str:
+    """The text, cut to ``width`` characters where it is longer.
+
+    >>> shortened("transitive(left_of)", width=10)
+    'transitiv…'
+    """
+    return text if len(text) <= width else text[: width - 1] + "…"
