@@ -41,11 +41,15 @@ from kg.formulas import (
     Transform,
     Under,
 )
+from kg.graph import KnowledgeGraph
 from kg.normal import canonical, clauses, explicit_distinctness, free_variables, live, negation_normal
 from kg.objects import Object
 from kg.predicates import Predicate, Vocabulary
+from kg.reasoning import contradiction, entails, minimal_cover
+from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status, in_words, name_of
 from kg.terms import TERMS, GeometricTerm
 from kg.text import parse, parse_term, parse_transform
+from kg.worlds import Count, World, count, holds
 
 __all__ = [
     "TERMS",
@@ -54,8 +58,11 @@ __all__ = [
     "ArityError",
     "AtMostOne",
     "Atom",
+    "Citation",
     "Compare",
     "ContradictionError",
+    "Count",
+    "Evidence",
     "ExactlyOne",
     "Exists",
     "Feature",
@@ -67,6 +74,9 @@ __all__ = [
     "GeometricTerm",
     "Iff",
     "Implies",
+    "Kind",
+    "KnowledgeGraph",
+    "Ledger",
     "Negative",
     "Not",
     "Number",
@@ -74,19 +84,30 @@ __all__ = [
     "Or",
     "ParseError",
     "Predicate",
+    "Provenance",
     "Quantity",
+    "Rule",
     "RulekdError",
     "Same",
+    "Status",
     "Term",
     "Transform",
     "Under",
     "UnknownNameError",
     "Vocabulary",
+    "World",
     "canonical",
     "clauses",
+    "contradiction",
+    "count",
+    "entails",
     "explicit_distinctness",
     "free_variables",
+    "holds",
+    "in_words",
     "live",
+    "minimal_cover",
+    "name_of",
     "negation_normal",
     "parse",
     "parse_term",

@@ -20,7 +20,7 @@ from kg.objects import Object
 from kg.text import parse
 from kg.worlds import World
 
-Plain: TypeAlias = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 T = TypeVar("T")
 
 
@@ -132,7 +132,7 @@ def _fits(kind: Any, data: Any) -> bool:
 def _expect(kind: type[T], data: Any, where: str) -> T:
     if not isinstance(data, kind):
         _mismatch(kind, data, where)
-    return typing.cast(T, data)
+    return data
 
 
 def _mismatch(kind: Any, data: Any, where: str) -> typing.NoReturn:
