@@ -117,16 +117,17 @@ def _against(found: Import, layer: str, root: Path) -> str:
 
 
 def unexplained(root: Path) -> list[str]:
-    """Imports inside a function without a comment beside or right above them."""
+    """Imports inside a function without a comment beside them or above them; one comment serves a block of imports."""
     found = []
     for package in ("kg", "rulekd"):
         for file in modules(root, package):
             lines = file.read_text(encoding="utf-8").splitlines()
             for each in imports(file, root):
-                if each.inner and each.line:
-                    near = lines[each.line - 1] + (lines[each.line - 2] if each.line > 1 else "")
-                    if "#" not in near:
-                        found.append(f"{each}: an import inside a function needs its reason beside it")
+                first = each.line - 1
+                while lines[first - 1].strip().startswith(("import ", "from ", "try:")) and first:
+                    first -= 1
+                if each.inner and not any("#" in line for line in lines[max(first - 1, 0) : each.line]):
+                    found.append(f"{each}: an import inside a function needs its reason beside it")
     return found
 
 

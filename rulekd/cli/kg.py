@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from kg import KnowledgeGraph
-from kg.rules import Citation, Ledger, Rule, Status, in_words
+from kg import Citation, KnowledgeGraph, Ledger, Rule, Status, in_words
+from kg.tables import aligned, rate_text
 from rulekd.cli.manners import JsonFlag, answer, overview
-from rulekd.cli.tables import fields, percent, shortened, table
+from rulekd.cli.tables import fields, percent
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)
 
@@ -100,31 +100,17 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
 
 
 def _table(rules: Sequence[Rule]) -> str:
-    if not rules:
-        return "no rules"
-    rows = []
-    for rule in rules:
-        evidence = rule.evidence
-        support = str(evidence.support) if evidence else "-"
-        rows.append(
-            [
-                rule.id,
-                shortened(rule.name),
-                percent(evidence.confidence if evidence else None),
-                _interval(evidence.teacher if evidence else None),
-                support,
-                rule.status.value + ("" if evidence is None or evidence.confirmed else ", not confirmed"),
-            ]
-        )
-    return table(["id", "rule", "confidence", "violation rate", "support", "status"], rows, right=[2, 3, 4])
+    rows = [["id", "rule", "confidence", "violation rate, 95 %", "support", "status"], *map(_row, rules)]
+    return "\n".join(aligned(rows)) if rules else "no rules"
 
 
-def _interval(ledger: Ledger | None) -> str:
-    """The violation rate with its 95 % interval."""
-    if ledger is None or ledger.interval is None:
-        return percent(ledger.rate if ledger else None)
-    low, high = ledger.interval
-    return f"{percent(ledger.rate)} ({percent(low)} to {percent(high)})"
+def _row(rule: Rule) -> list[str]:
+    evidence, status = rule.evidence, rule.status.value
+    if evidence is None:
+        return [rule.id, rule.name, "-", "-", "-", status]
+    doubt = "" if evidence.confirmed else ", not confirmed"
+    interval = rate_text(evidence.interval)
+    return [rule.id, rule.name, percent(evidence.confidence), interval, f"{evidence.support:,}", status + doubt]
 
 
 def _details(graph: KnowledgeGraph, rule: Rule) -> str:
@@ -159,7 +145,7 @@ def _ledger(ledger: Ledger | None) -> str:
     if ledger is None:
         return ""
     broken = f"{ledger.violations} of {ledger.support} live groundings break it, in {ledger.units} units"
-    return f"{broken}; violation rate {_interval(ledger)}"
+    return f"{broken}; violation rate {percent(ledger.rate)}, 95 %: {rate_text(ledger.interval)}"
 
 
 def _citation(citation: Citation) -> str:

@@ -44,8 +44,9 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         log("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # the reader has seen enough (`rulekd kg list | head`); python must not complain again at exit
+    except (BrokenPipeError, SystemExit):
+        # the reader has seen enough (`rulekd kg list | head`): typer turns that, and only that, into SystemExit;
+        # python must not complain again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         return 0
     except (Exception, typer.Abort) as error:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
+from kg.tables import aligned
 from rulekd.cli.manners import NO, JsonFlag, answer, log, overview
-from rulekd.cli.tables import fields, percent, shortened, table
+from rulekd.cli.tables import fields, percent
 
 if TYPE_CHECKING:
     from rulekd.scenes import Scenes, SceneSet
@@ -150,16 +151,11 @@ def _summary_text(scenes: SceneSet) -> str:
     ]
     text = fields(lines)
     if held["labels"]:
-        rows = [
-            [
-                f"{name}/{label['arity']}",
-                str(label["true"]),
-                percent(label["share"]),
-                shortened(_meaning(held["definitions"].get(name, ""))),
-            ]
-            for name, label in held["labels"].items()
-        ]
-        text += "\n\n" + table(["label", "true", "share", "means"], rows, right=[1, 2])
+        rows = [["label", "true", "share", "means"]]
+        for name, label in held["labels"].items():
+            meaning = _meaning(held["definitions"].get(name, ""))
+            rows.append([f"{name}/{label['arity']}", f"{label['true']:,}", percent(label["share"]), meaning])
+        text += "\n\n" + "\n".join(aligned(rows))
     return text
 
 
@@ -204,8 +200,7 @@ def _scene_text(shown: dict[str, Any]) -> str:
     text = f"scene {shown['scene']}"
     if objects:
         heads = list(objects[0])
-        rows = [[_cell(one[head]) for head in heads] for one in objects]
-        text += "\n" + table(heads, rows)
+        text += "\n" + "\n".join(aligned([heads, *([_cell(one[head]) for head in heads] for one in objects)]))
     said = [
         (name, ", ".join("(" + ", ".join(map(str, grounding)) + ")" for grounding in true))
         for name, true in shown["facts"].items()

@@ -1,27 +1,8 @@
-"""Aligned tables of plain text."""
+"""Named values and shares as text; tables of rows are ``kg.tables.aligned``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """A table with one line a row. right: the columns, numbers mostly, that are flush right.
-
-    >>> print(table(["name", "support"], [["near", "7"], ["left_of", "12"]], right=[1]))
-    name     support
-    near           7
-    left_of       12
-    """
-    lines = [list(heads), *(list(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
 
 
 def fields(values: Sequence[tuple[str, str]]) -> str:
@@ -48,12 +29,3 @@ def percent(fraction: float | None) -> str:
     if fraction in (0, 1):
         return f"{100 * fraction:.0f} %"
     return f"{100 * fraction:.3g} %" if fraction < 0.0005 else f"{100 * fraction:.1f} %"
-
-
-def shortened(text: str, width: int = 60) -> str:
-    """The text, cut to ``width`` characters where it is longer.
-
-    >>> shortened("transitive(left_of)", width=10)
-    'transitiv…'
-    """
-    return text if len(text) <= width else text[: width - 1] + "…"

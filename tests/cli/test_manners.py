@@ -1,0 +1,150 @@
+"""Every command fails, answers and stops in one manner."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import pytest
+import typer
+
+from kg import RulekdError
+from rulekd.cli.manners import FAILED, INTERRUPTED, answer, plain, printable, run
+from tests.cli.shell import Outcome, assert_refused, rulekd
+
+
+def outcome(act: Callable[[], object], *words: str) -> Outcome:
+    """A program of one command that does ``act``, called with ``words``."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    @app.callback()
+    def group() -> None:
+        """Keeps the one command a command of its own."""
+
+    @app.command("do")
+    def do(as_json: bool = typer.Option(False, "--json")) -> None:
+        act()
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(app, ["do", *words])
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def fails(error: BaseException) -> Callable[[], object]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        (RulekdError("the sky is green", hint="Look\nup."), "the sky is green", "hint: Look up."),
+        (RulekdError("no hint given"), "no hint given", "--help"),
+        (FileNotFoundError(2, "No such file or directory", "a.json"), "cannot use 'a.json': No such file", "path"),
+        (OSError(28, "No space left on device"), "No space left on device", "hint: "),
+        (MemoryError(), "not enough memory", "fewer scenes"),
+        (ModuleNotFoundError("No module named 'ltn'", name="ltn"), "'ltn' is not installed", "make install"),
+        (ZeroDivisionError("division by zero"), "unexpected ZeroDivisionError: division by zero", "--debug"),
+    ],
+)
+def test_an_error_is_two_lines(error: Exception, message: str, hint: str) -> None:
+    for words in ([], ["--json"]):
+        assert_refused(outcome(fails(error), *words), message, hint.removeprefix("hint: "))
+
+
+def test_debug_adds_the_traceback_wherever_it_stands() -> None:
+    for words in (["--debug"], ["--json", "--debug"]):
+        found = outcome(fails(RulekdError("the sky is green")), *words)
+        assert found.code == FAILED
+        assert "Traceback (most recent call last)" in found.err
+        assert found.err.splitlines()[-2].startswith("error: the sky is green")
+    assert "Traceback" not in outcome(fails(RulekdError("the sky is green"))).err
+
+
+def test_an_interrupt_is_130() -> None:
+    found = outcome(fails(KeyboardInterrupt()))
+    assert (found.code, found.out) == (INTERRUPTED, "")
+
+
+def test_an_exit_code_is_handed_on() -> None:
+    assert outcome(fails(typer.Exit(1))).code == 1
+    assert outcome(lambda: None).code == 0
+
+
+def test_json_has_stdout_to_itself() -> None:
+    def act() -> None:
+        print("a library talks")
+        answer({"share": float("nan")}, "text", as_json=True)
+
+    found = outcome(act, "--json")
+    assert found.value == {"share": None}
+    assert found.err == "a library talks\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        (["--bogus"], "No such option: --bogus", "`rulekd --help`"),
+        (["scenes", "genrate"], "No such command 'genrate'. Did you mean 'generate'?", "`rulekd scenes --help`"),
+        (["scenes", "show"], "Missing argument 'FILE'", "`rulekd scenes show --help`"),
+        (["scenes", "generate", "--out", "x.jsonl", "--count", "many"], "'--count'", "`rulekd scenes generate --help`"),
+        (["kg", "list", "x", "--status", "good"], "'good'", "`rulekd kg list --help`"),
+        (["kg", "list", "no/such.kg.json"], "no/such.kg.json", ""),
+        (["scenes", "check", "no/such.jsonl"], "no/such.jsonl", ""),
+        (["scenes", "show", "no/such.jsonl", "--json"], "no/such.jsonl", ""),
+    ],
+)
+def test_bad_calls(words: list[str], error: str, hint: str) -> None:
+    assert_refused(rulekd(*words), error, hint)
+
+
+@pytest.mark.parametrize("words", [[], ["kg"], ["scenes"], ["--help"], ["kg", "list", "--help"]])
+def test_help_is_a_result(words: list[str]) -> None:
+    found = rulekd(*words)
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith("Usage: rulekd")
+
+
+def test_version() -> None:
+    assert rulekd("--version").out.startswith("rulekd 0.")
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    for words in (["--help"], ["doctor"]):
+        command = [sys.executable, "-m", "rulekd.cli", *words]
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    os.close(write)
+
+
+def test_values_become_json() -> None:
+    class Colour(Enum):
+        RED = "red"
+
+    @dataclass(frozen=True)
+    class Thing:
+        path: Path
+        colour: Colour
+        sizes: tuple[float, ...]
+        names: frozenset[str]
+
+    thing = Thing(Path("a/b"), Colour.RED, (1.5, float("inf")), frozenset({"y", "x"}))
+    expected = {"path": "a/b", "colour": "red", "sizes": [1.5, None], "names": ["x", "y"]}
+    assert json.loads(json.dumps(plain(thing))) == expected
+
+
+def test_a_file_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[2Jb\tc\nd\u202e") == "a\\x1b[2Jb\tc\nd\\u202e"
