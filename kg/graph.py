@@ -19,7 +19,7 @@ from kg.network import Content
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import minimal_cover
 from kg.rules import Provenance, Rule, Status
-from kg.tables import aligned, rate_text
+from kg.tables import aligned, printable, rate_text
 from kg.text import parse
 from kg.worlds import World
 
@@ -197,7 +197,7 @@ class KnowledgeGraph:
         hidden = len(self) - len(shown)
         if hidden:
             lines.append(f"and {hidden} that follow from these")
-        return "\n".join([*lines, *(f"note: {note}" for note in self._notes)])
+        return "\n".join([*lines, *(f"note: {printable(note)}" for note in self._notes)])
 
     # ----------------------------------------------------------------------------------- changing
 
@@ -262,7 +262,14 @@ class KnowledgeGraph:
     @classmethod
     def from_networkx(cls, graph: nx.MultiDiGraph) -> KnowledgeGraph:
         """The knowledge graph that ``to_networkx`` wrote. Raises FileFormatError on anything else."""
-        return cls(*network.from_networkx(graph))
+        try:
+            made = cls(*network.from_networkx(graph))
+            network.check_structure(graph, made.to_networkx())
+        except FileFormatError:
+            raise
+        except RulekdError as error:
+            raise FileFormatError(error.message, hint=error.hint) from None
+        return made
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph as node-link JSON, one line an entry. The file is replaced as a whole or not at all."""
@@ -270,14 +277,17 @@ class KnowledgeGraph:
 
         data = nx.node_link_data(self.to_networkx(), edges="edges")
         document = {"format": FORMAT, "version": VERSION, **data}
-        write_atomically(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        if any("\ud800" <= sign <= "\udfff" for sign in text):  # half characters, which UTF-8 cannot write
+            text = json.dumps(document, indent=1, allow_nan=False)
+        write_atomically(path, text + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KnowledgeGraph:
         """Read a graph that ``save`` wrote. Raises FileFormatError, naming the path, on any other file."""
         try:
             return cls.from_networkx(_networkx(_document(path)))
-        except RulekdError as error:
+        except FileFormatError as error:
             raise FileFormatError(f"{os.fspath(path)}: {error.message}", hint=error.hint) from None
 
 

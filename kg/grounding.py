@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from kg.clauses import clauses
 from kg.errors import FormulaError
 from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, Implies, Not, Same, Under, terms_of, walk
+from kg.negation import clauses
 from kg.normal import canonical, comparison
 from kg.predicates import Vocabulary
 from kg.variables import free_variables, rename_term

@@ -1,7 +1,7 @@
 """A knowledge graph as one networkx.MultiDiGraph, whose attributes are plain data, and back.
 
 Nodes carry ``type``: predicate, concept (a predicate of one object), rule, transform, world. Edges carry ``type`` and
-the ``rule`` that they come from; all of them follow from the rules, so that reading a graph back checks them:
+the ``rule`` that they come from. All of them follow from the rules; ``check_structure`` compares what a file holds.
 
 body, head          predicate -> rule, rule -> predicate
 inverse_of, implies, excludes   predicate -> predicate, ``converse`` where the second has its objects exchanged
@@ -81,7 +81,7 @@ def to_networkx(content: Content) -> nx.MultiDiGraph:
 
 
 def from_networkx(graph: nx.MultiDiGraph) -> Content:
-    """What such a graph says. Raises FileFormatError where nodes or edges are not as ``to_networkx`` makes them."""
+    """What the nodes of such a graph say. Raises FileFormatError where they are not as ``to_networkx`` makes them."""
     predicates: dict[str, Predicate] = {}
     rules, worlds = [], {}
     for node, data in graph.nodes(data=True):
@@ -98,7 +98,7 @@ def from_networkx(graph: nx.MultiDiGraph) -> Content:
             case other:
                 raise FileFormatError(f"node {node!r} has the type {other!r}")
     about = graph.graph
-    content = Content(
+    return Content(
         Vocabulary(
             predicates,
             frame=restore(str, about.get("frame"), "frame"),
@@ -109,8 +109,6 @@ def from_networkx(graph: nx.MultiDiGraph) -> Content:
         restore(Provenance, about.get("provenance"), "provenance"),
         _notes(about.get("notes")),
     )
-    _check_structure(graph, to_networkx(content))
-    return content
 
 
 def _notes(data: Any) -> tuple[str, ...]:
@@ -119,7 +117,8 @@ def _notes(data: Any) -> tuple[str, ...]:
     return tuple(data)
 
 
-def _check_structure(given: nx.MultiDiGraph, expected: nx.MultiDiGraph) -> None:
+def check_structure(given: nx.MultiDiGraph, expected: nx.MultiDiGraph) -> None:
+    """Raise FileFormatError unless both have the same nodes and edges."""
     for kind, here, there in (
         ("node", set(given.nodes), set(expected.nodes)),
         ("edge", set(given.edges(keys=True)), set(expected.edges(keys=True))),

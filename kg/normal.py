@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
-from kg.clauses import MAX_CLAUSES, clauses, complement, negation_normal, normal, oriented
 from kg.formulas import (
     And,
     Arithmetic,
@@ -33,6 +32,7 @@ from kg.formulas import (
     Under,
     terms_of,
 )
+from kg.negation import MAX_CLAUSES, clauses, complement, negation_normal, normal, oriented
 from kg.terms import TERMS
 from kg.variables import free_variables, rebuild, rename, rename_term
 

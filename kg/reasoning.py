@@ -5,9 +5,10 @@ decided on as many constants as it has variables: a world in which it fails shri
 the other rules still hold there. So grounding over exactly those constants is both sound and complete.
 
 Laws about a transformed scene are read with two copies of every fact, one of the scene and one of its image; each plain
-rule holds in both. Comparisons are facts of their own; only that ``x < y`` is the opposite of ``x >= y`` is known.
-Formulas with quantifiers, of more than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.MAX_CLAUSES`` clauses are
-neither used nor entailed.
+rule holds in both. A conclusion that needs the image of an image is not drawn in one step; ``minimal_cover`` chains its
+conclusions and so draws it. Comparisons are facts of their own; only that ``x < y`` is the opposite of ``x >= y`` is
+known. Formulas with quantifiers, of more than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.normal.MAX_CLAUSES``
+clauses are neither used nor entailed.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def minimal_cover(
     left entail them: unnamed ones before well-known laws (inverse, symmetric, transitive, ...), weak before strong,
     long before short. No axiom follows from the others.
 
-    Returns, for each index dropped, indexes of axioms that entail it, none of which can be left out. A tautology is
-    dropped with an empty tuple.
+    Returns, for each index dropped, indexes of axioms that entail it; none can be left out, except where the conclusion
+    passes through the image of an image. A tautology is dropped with an empty tuple.
 
     >>> from kg import parse
     >>> texts = ["left(a, b) -> right(b, a)", "left(a, b) <-> right(b, a)", "p(a) | ~p(a)"]
@@ -61,11 +62,18 @@ def minimal_cover(
         (index for index in range(len(rules)) if theories.usable(index)),
         key=lambda index: (-_rank(formulas[index]), rules[index][1], -formulas[index].nodes, -index),
     )
-    axioms = set(order)
+    axioms, dropped = set(order), []
     for index in order:
         if theories.core(index, axioms - {index}) is not None:
             axioms.discard(index)
-    return {index: theories.smallest(index, axioms) for index in sorted(set(order) - axioms)}
+            dropped.append(index)
+    # The last one dropped follows from the axioms, the one before from these two, and so on.
+    grounds: dict[int, tuple[int, ...]] = {}
+    for index in reversed(dropped):
+        direct = theories.core(index, axioms) is not None
+        found = theories.smallest(index, axioms if direct else axioms | grounds.keys())
+        grounds[index] = tuple(sorted({axiom for one in found for axiom in grounds.get(one, (one,))}))
+    return dict(sorted(grounds.items()))
 
 
 def contradiction(formulas: Sequence[Formula], vocabulary: Vocabulary | None = None) -> tuple[int, ...] | None:

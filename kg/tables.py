@@ -29,3 +29,12 @@ def rate_text(interval: tuple[float, float] | None) -> str:
     ('0.00 to 1.34 %', 'n/a')
     """
     return "n/a" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with a dot for what would steer a terminal.
+
+    >>> printable("done\\x1b[2J")
+    'done·[2J'
+    """
+    return "".join(sign if sign.isprintable() else "·" for sign in text)

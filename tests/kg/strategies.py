@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from hypothesis import strategies as st
 
@@ -33,8 +33,10 @@ from kg.formulas import (
     Transform,
     Under,
 )
+from kg.graph import KnowledgeGraph
 from kg.objects import Object
 from kg.predicates import RESERVED, Vocabulary
+from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status
 from kg.worlds import World
 
 #: The words that the small worlds speak. Small on purpose: every world of two or three objects can be listed.
@@ -174,3 +176,76 @@ def every_world(size: int, arities: Mapping[str, int]) -> Iterator[World]:
             if true:
                 facts[name].add(item)
         yield World(size, facts)
+
+
+# ------------------------------------------------------------------------- rules and their graph
+
+# hostile on purpose: quotes, angle brackets, newlines, half characters
+_words = st.text(st.characters(exclude_categories=[]), max_size=12)
+    st.characters(exclude_categories=[]), max_size=12
+)  # hostile on purpose: quotes, angle brackets, newlines, lone surrogates
+_shares = st.floats(0, 1)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Ledger:
+    """Any ledger."""
+    support = draw(st.integers(0, 2**60))
+    interval = draw(st.none() | st.tuples(_shares, _shares))
+    return Ledger(support, draw(st.integers(0, support)), draw(st.integers(0, 99)), draw(st.none() | _shares), interval)
+
+
+@st.composite
+def evidences(draw: st.DrawFn, cited: Sequence[str] = ()) -> Evidence:
+    """Any evidence; citations of these worlds or of none."""
+    world = st.sampled_from([None, *cited])
+    binding = st.lists(st.tuples(variables, st.integers(0, 9)), max_size=3).map(tuple)
+    citations = st.lists(st.builds(Citation, _words, binding, world), max_size=2).map(tuple)
+    return Evidence(
+        draw(ledgers()),
+        draw(st.none() | ledgers()),
+        draw(st.none() | ledgers()),
+        draw(_shares),
+        draw(st.none() | _shares),
+        draw(st.none() | _shares),
+        draw(st.booleans()),
+        draw(st.integers(0, 10**6)),
+        draw(citations),
+        draw(citations),
+    )
+
+
+provenances = st.builds(
+    Provenance,
+    st.sampled_from(["mined", "hand", "edited"]),
+    _words,
+    _words,
+    _words,
+    _words,
+    st.none() | st.integers(),
+    st.lists(st.tuples(_words, _words), max_size=2).map(tuple),
+    st.integers(0, 10**9),
+    _words,
+    _words,
+    _words,
+)
+
+
+@st.composite
+def graphs(draw: st.DrawFn, max_rules: int = 5) -> KnowledgeGraph:
+    """Any knowledge graph over ``WORDS``."""
+    kept = draw(st.dictionaries(_words, worlds(max_size=2), max_size=2))
+    rules: dict[str, Rule] = {}
+    for formula in draw(st.lists(readable(), max_size=max_rules)):
+        rule = Rule(
+            formula,
+            draw(st.none() | evidences(list(kept))),
+            draw(provenances),
+            draw(st.sampled_from(Status)),
+            draw(st.sampled_from(Kind)),
+            tuple(draw(st.sets(st.sampled_from(sorted(rules)), max_size=2))) if rules else (),
+            draw(st.none() | st.just("0123456789ab")),
+        )
+        if rule.name not in {other.name for other in rules.values()}:
+            rules.setdefault(rule.id, rule)
+    return KnowledgeGraph(WORDS, rules.values(), kept, draw(provenances), draw(st.lists(_words, max_size=2)))
