@@ -160,7 +160,7 @@ def _all(groups: Iterable[Clauses]) -> Clauses:
 def _any(groups: Iterable[Clauses]) -> Clauses:
     product: Clauses = frozenset({frozenset()})
     for group in groups:
-        if len(product) * len(group) > MAX_CLAUSES * 16:
+        if len(product) * len(group) > MAX_CLAUSES * 4:
             raise _too_many()
         product = _reduced(frozenset(one | other for one in product for other in group))
     return product

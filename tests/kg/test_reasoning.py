@@ -6,6 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -197,20 +198,29 @@ def box_world() -> tuple[list[Formula], list[Formula]]:
         for first, second in itertools.product(*ways):
             formula = Implies(And((Atom(p, first), Atom(q, second))), Atom(r, ("a", "c")))
             candidates.setdefault(canonical(formula), formula)
-    true = [formula for formula in candidates.values() if follows(planted, formula)]
+    true = [formula for formula in candidates.values() if follows(tuple(planted), formula)]
     return planted, true
 
 
-def follows(planted: Sequence[Formula], formula: Formula) -> bool:
+def follows(planted: tuple[Formula, ...], formula: Formula) -> bool:
     """Saturation by hand: does chasing the planted laws from the rule's body reach its head, or a contradiction?
 
     All planted laws are Horn or exclusions, so forward chaining decides it, with no solver.
     """
-    body, head = (formula.body, formula.head) if isinstance(formula, Implies) else (formula, formula)
+    assert isinstance(formula, Implies)
+    body, head = formula.body, formula.head
     facts = {atom for atom in (body.parts if isinstance(body, And) else (body,)) if isinstance(atom, Atom)}
     if isinstance(head, Not) and isinstance(head.part, Atom):
         facts.add(head.part)
+    reached = _chased(planted, frozenset(facts))
+    return reached is None or head in reached
+
+
+@cache
+def _chased(planted: tuple[Formula, ...], given: frozenset[Atom]) -> frozenset[Atom] | None:
+    """Everything that follows from the facts; None when they contradict the laws."""
     arrows, bans = _horn(planted)
+    facts = set(given)
     people = sorted({name for atom in facts for name in atom.arguments})
     while True:
         new = set()
@@ -223,19 +233,19 @@ def follows(planted: Sequence[Formula], formula: Formula) -> bool:
         if new <= facts:
             break
         facts |= new
-    clash = any(
-        all(_put(atom, dict(zip(("a", "b"), pair, strict=True))) in facts for atom in ban)
-        for ban in bans
-        for pair in itertools.permutations(people, 2)
-    )
-    return clash or head in facts
+    for ban in bans:
+        for pair in itertools.permutations(people, 2):
+            if all(_put(atom, dict(zip(("a", "b"), pair, strict=True))) in facts for atom in ban):
+                return None
+    return frozenset(facts)
 
 
 def _put(atom: Atom, put: dict[str, str]) -> Atom:
     return Atom(atom.predicate, tuple(put[name] for name in atom.arguments))
 
 
-def _horn(planted: Sequence[Formula]) -> tuple[list[tuple[list[Atom], Atom]], list[list[Atom]]]:
+@cache
+def _horn(planted: tuple[Formula, ...]) -> tuple[list[tuple[list[Atom], Atom]], list[list[Atom]]]:
     arrows: list[tuple[list[Atom], Atom]] = []
     bans: list[list[Atom]] = []
     for formula in planted:
