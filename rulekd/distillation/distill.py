@@ -16,7 +16,7 @@ from rulekd.distillation.rules import Rules
 from rulekd.distillation.run import Run
 from rulekd.distillation.soft_labels import SoftLabels
 from rulekd.distillation.trainer import Material, Training, train
-from rulekd.distillation.transfers import Targets, Transfer
+from rulekd.distillation.transfers import Batch, Step, Targets, Transfer
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor, labels_as_facts
 from rulekd.scenes import SceneSet
@@ -37,6 +37,8 @@ def distill(
 
     teacher: asked once about every scene; None for plain training on labels. scenes: only their train part is
     learned from, and thresholds are calibrated on their validate part (on the train part when that is empty).
+    Plain training keeps the weights of the epoch that does best on the labels of the validate part; with a teacher
+    the last weights are kept, so that students of different transfers compare at equal steps.
     transfers: ``SoftLabels()`` with a teacher and ``Labels()`` without, when unsaid. unlabelled: scenes that only
     rules see, also their train part.
     """
@@ -65,9 +67,24 @@ def distill(
         None if soft is None else Targets.of(soft),
         others if others is not None and len(others) else None,
     )
-    entries = train(student, material, given, augmentations, settings, seed, progress)
+    alone = teacher is None and all(isinstance(t, Labels) for t in given)
+    held_out = _held_out(student, held) if alone and len(held) else None
+    entries = train(student, material, given, augmentations, settings, seed, progress, held_out)
     calibrate_on(student, held if len(held) else taught, teacher, given)
     return Run(predictor=student, history=tuple(entries), seed=seed, training=settings, transfers=tuple(given))
+
+
+def _held_out(student: Predictor, held: SceneSet) -> Callable[[], float] | None:
+    """The loss on labels that are not learned from: it ends plain training where noise begins to be learned by heart."""
+    labels = _labels(held, student)
+    if labels is None:
+        return None
+    batch = Batch(held.scenes, torch.ones(len(held), dtype=torch.bool), Targets.of(labels), None)
+
+    def loss() -> float:
+        return float(Labels().loss(Step(batch, student.facts(held).values, 1.0)))
+
+    return loss
 
 
 def calibrate_on(
@@ -81,7 +98,7 @@ def calibrate_on(
     laws = [rule.formula for t in transfers if isinstance(t, Rules) for rule in trainable(t.graph)]
     answers = student.facts(scenes)
     if decisions is not None:
-        student.thresholds = calibrate(answers, decisions, laws)
+        student.thresholds = calibrate(answers, decisions, laws, "accuracy" if teacher is None else "f1")
 
 
 def _labels(scenes: SceneSet, student: Predictor) -> Facts | None:

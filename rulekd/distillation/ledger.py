@@ -15,13 +15,14 @@ NEGLIGIBLE, DOMINANT = 0.01, 0.90
 @dataclass(frozen=True)
 class Entry:
     """One epoch. loss: mean total. terms: mean weighted value of each term. gradients: norm of each term's gradient
-    on one batch. shares: those norms over their sum."""
+    on one batch. held_out: the loss on scenes that are not learned from, where one is asked for."""
 
     epoch: int
     step: int
     loss: float
     terms: Mapping[str, float]
     gradients: Mapping[str, float] = field(default_factory=dict)
+    held_out: float | None = None
 
     @property
     def shares(self) -> dict[str, float]:

@@ -85,10 +85,12 @@ def train(
     training: Training,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
+    held_out: Callable[[], float] | None = None,
 ) -> list[Entry]:
     """Train the student's module in place; the ledger, an entry an epoch.
 
-    The caller's random state is left as it was. progress: called with (step, steps).
+    The caller's random state is left as it was. progress: called with (step, steps). held_out: a loss on scenes
+    that are not learned from, asked after each epoch; the weights of its least value are kept.
     """
     taught = training.batch_size if material.unlabelled is None else max(1, training.batch_size // 2)
     an_epoch = max(1, math.ceil(len(material.scenes) / taught))
@@ -108,6 +110,7 @@ def train(
         module.train()
         values: list[dict[str, float]] = []
         norms: dict[str, float] = {}
+        best: tuple[float, dict[str, Tensor]] | None = None
         for step, batch in zip(range(steps), material.batches(training.batch_size, generator), strict=False):
             for group in optimiser.param_groups:
                 group["lr"] = training.learning_rate * schedule(step, steps)
@@ -128,10 +131,15 @@ def train(
             optimiser.step()
             values.append({name: float(value.detach()) for name, value in terms.items()})
             if (step + 1) % an_epoch == 0 or step + 1 == steps:
-                entries.append(_entry(len(entries), step + 1, values, norms))
+                seen_loss = None if held_out is None else held_out()
+                entries.append(_entry(len(entries), step + 1, values, norms, seen_loss))
                 values = []
+                if seen_loss is not None and (best is None or seen_loss < best[0]):
+                    best = seen_loss, {name: t.clone() for name, t in student.module.state_dict().items()}
             if progress is not None:
                 progress(step + 1, steps)
+        if best is not None:
+            student.module.load_state_dict(best[1])
     student.module.eval()
     return entries
 
@@ -158,9 +166,11 @@ def _moved(
     )
 
 
-def _entry(epoch: int, step: int, values: Sequence[dict[str, float]], norms: dict[str, float]) -> Entry:
+def _entry(
+    epoch: int, step: int, values: Sequence[dict[str, float]], norms: dict[str, float], held_out: float | None
+) -> Entry:
     means = {name: sum(v[name] for v in values) / len(values) for name in values[0]}
-    return Entry(epoch, step, sum(means.values()), means, norms)
+    return Entry(epoch, step, sum(means.values()), means, norms, held_out)
 
 
 def _rounds(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:

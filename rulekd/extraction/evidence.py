@@ -5,9 +5,11 @@ A candidate was proposed on the discovery part. Here it is judged on the confirm
 - *level*: the violation rate, a mean over independent units, lies under the tolerance (betting);
 - *chance*: body and head are related within units (renaming the head's objects);
 
-each with Benjamini-Hochberg over the candidates. A teacher errs, so true rules are broken too; a rule whose
-violations its errors do not explain is refuted by an e-value of 20 on facts that are not doubted, and one that
-the labels of the same scenes break beyond their own noise is refuted by the data: it is a habit of the teacher.
+each with Benjamini-Hochberg over the candidates. A teacher errs, so true rules are broken too, and near-rules pass
+both tests. Where labels of the same scenes are clean they decide the level: a law of the data that the teacher breaks
+too often is kept (there a student can beat its teacher), and a rule that the teacher obeys and the data break is a
+habit, not confirmed. Elsewhere the teacher's answers decide, and a rule whose violations its errors do not explain
+is refuted by an e-value of 20 on facts that are not doubted.
 """
 
 from __future__ import annotations
@@ -104,31 +106,39 @@ def confirm(
     examined: int,
     provenance: Mapping[Formula, Provenance],
 ) -> list[Rule]:
-    """Judge candidates on the confirmation part; those that pass no test are dropped, habits are kept as such."""
+    """Judge candidates on the confirmation part; habits are kept as such, what passes neither way is dropped."""
     tallies = [tally(f, confirmation.view, confirmation.images) for f in candidates]
-    level = [betting.p_at_most(t.rates, tolerance) if len(t.rates) >= MIN_UNITS else 1.0 for t in tallies]
+    on_data = [None if data is None else _data_tally(f, data) for f in candidates]
+    by_data = [data is not None and t is not None and clean(f, data) for f, t in zip(candidates, on_data, strict=True)]
+    in_teacher = [_level(t, tolerance) for t in tallies]
+    deciding = [
+        _level(other, tolerance) if asked and other is not None else p
+        for p, other, asked in zip(in_teacher, on_data, by_data, strict=True)
+    ]
     chance = [p_by_chance(f, confirmation.view, _image(f, confirmation.images)) for f in candidates]
+    by_level = benjamini_hochberg(deciding, 0.05)
+    by_teacher = benjamini_hochberg(in_teacher, 0.05)
     # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
-    by_level = benjamini_hochberg(level, 0.05)
     by_chance = benjamini_hochberg([0.0 if p is None else p for p in chance], 0.01)
     rules = []
     for place, formula in enumerate(candidates):
-        on_data = None if data is None else _data_tally(formula, data)
-        habit = on_data is not None and data is not None and refuted(formula, data)
-        holds = by_level[place] and not refuted(formula, confirmation)
-        if not (holds and by_chance[place]):
+        judge = data if by_data[place] and data is not None else confirmation
+        holds = bool(by_level[place]) and not refuted(formula, judge)
+        habit = by_data[place] and bool(by_teacher[place]) and not holds
+        if not by_chance[place] or not (holds or habit):
             continue
+        counted = on_data[place]
         rules.append(
             Rule(
                 formula,
                 evidence=Evidence(
                     teacher=ledger(tallies[place]),
-                    data=None if on_data is None else ledger(on_data),
+                    data=None if counted is None else ledger(counted),
                     discovery=ledger(tally(formula, discovery.view, discovery.images)),
                     tolerance=tolerance,
-                    level_p=level[place],
+                    level_p=deciding[place],
                     chance_p=chance[place],
-                    confirmed=not habit,
+                    confirmed=holds,
                     examined=examined,
                     examples=tuple(cite(formula, confirmation, broken=False)),
                     counterexamples=tuple(cite(formula, confirmation, broken=True)),
@@ -138,6 +148,16 @@ def confirm(
             )
         )
     return rules
+
+
+def _level(counted: Tally, tolerance: float) -> float:
+    """p-value of "the rate is above the tolerance"; 1 on too few units."""
+    return betting.p_at_most(counted.rates, tolerance) if len(counted.rates) >= MIN_UNITS else 1.0
+
+
+def clean(formula: Formula, source: Source) -> bool:
+    """Are the labels of its predicates right often enough to judge a rule by? Then they are asked, not the network."""
+    return all(source.errors.get(a.predicate, 1.0) <= ERROR_CAP for a in walk(formula) if isinstance(a, Atom))
 
 
 def refuted(formula: Formula, source: Source) -> bool:

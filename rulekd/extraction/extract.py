@@ -17,7 +17,7 @@ from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import error_rates, trusted, twins
-from rulekd.extraction.evidence import MIN_UNITS, Source, confirm
+from rulekd.extraction.evidence import ERROR_CAP, MIN_UNITS, Source, confirm
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
@@ -159,14 +159,17 @@ def _mine(
     vocabulary: Vocabulary,
     progress: Report | None,
 ) -> KnowledgeGraph:
-    seen = Discovery(discovery.facts, discovery.images)
+    parts = [Discovery(discovery.facts, discovery.images)]
+    if discovery.labels is not None:
+        # What holds in clean labels is proposed too, however well the network obeys it.
+        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP))
     origin: dict[Formula, Provenance] = {}
     counted = []
     names = list(families or FAMILIES)
     for name in names:
         if name not in FAMILIES:
             raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
-        proposals = FAMILIES[name](seen)
+        proposals = sum((FAMILIES[name](part) for part in parts), Proposals((), 0))
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))

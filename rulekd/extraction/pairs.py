@@ -55,8 +55,9 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
         if counts.first[i, i] > 0:
             graph.add_node(i)
         for j in range(i):
-            either = float(counts.first[i, j] + counts.second[i, j] - counts.both[i, j])
-            if seen.holds(either, float(counts.both[i, j])):
+            # of the rarer of the two: beside a frequent relation a rare one looks exclusive though it is not
+            rarer = min(float(counts.first[i, j]), float(counts.second[i, j]))
+            if seen.holds(rarer, float(counts.both[i, j])):
                 graph.add_edge(i, j)
     truths, valids = matrices(seen.facts, counts.atoms[:size])
     for clique in nx.find_cliques(graph):

@@ -27,12 +27,15 @@ DEFAULT_TRANSFORMS = tuple(
     )
 )
 
+#: Two laws whose shares of disagreement differ by less fit equally well.
+TIE = 0.01
+
 
 def transforms(seen: Discovery) -> Proposals:
     """For each transform and predicate the law that fits best.
 
-    Among laws that fit equally well, that which maps the predicate onto itself comes first, then one that reads
-    the objects in the same order: near(a, b) <-> near(a, b), not near(a, b) <-> near(b, a).
+    Among laws that fit equally well (to one in a hundred), that which maps the predicate onto itself comes first,
+    then one that reads the objects in the same order: near(a, b) <-> near(a, b), not near(a, b) <-> near(b, a).
     """
     return Proposals.gather(_laws(seen))
 
@@ -46,7 +49,8 @@ def _laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
             share = (differ / either.clamp_min(1)).tolist()
             size = len(atoms) // arity
             for i in range(size):
-                best = min(range(len(atoms)), key=lambda j: (share[i][j], j != i, j >= size, j))  # noqa: B023 - used at once
+                least = min(share[i]) + TIE
+                best = next(j for j in [i, *range(len(atoms))] if share[i][j] <= least)
                 for j in range(len(atoms)):
                     fits = j == best and seen.holds(float(either[i, j]), float(differ[i, j]))
                     yield Under(transform, Iff(atoms[i], atoms[j])), fits

@@ -18,14 +18,15 @@ MAX_ARITY = 2
 class Heads(nn.Module):
     """Log-odds of every predicate of a vocabulary.
 
-    arity 2: an MLP over (h_i, h_j, g_ij), with h the features of objects and g the geometry of the pair. Its first
-    layer is applied to the three apart and added up, which is the same function at a fraction of the work.
+    arity 2: an MLP over (h_i, h_j, g_ij) and, with ``products``, the elementwise h_i h_j, with h the features of objects
+    and g the geometry of the pair. Its first layer is applied to the parts apart and added up, which is the same
+    function at a fraction of the work. Products make "of the same shape" easy to learn where labels are noisy.
     arity 1: an MLP over h_i. arity 0: an MLP over the mean of h over the real objects (0 without any).
 
     width: of h. geometry: of g. hidden: widths of the pair MLP's hidden layers.
     """
 
-    def __init__(self, vocabulary: Vocabulary, width: int, geometry: int, hidden: Sequence[int]) -> None:
+    def __init__(self, vocabulary: Vocabulary, width: int, geometry: int, hidden: Sequence[int], products: bool = False) -> None:
         super().__init__()
         self.names = {
             arity: tuple(name for name, predicate in vocabulary.items() if predicate.arity == arity)
@@ -41,6 +42,7 @@ class Heads(nn.Module):
             self.first = nn.Linear(width, hidden[0])
             self.second = nn.Linear(width, hidden[0], bias=False)
             self.between = nn.Linear(geometry, hidden[0], bias=False)
+            self.product = nn.Linear(width, hidden[0], bias=False) if products else None
             self.pair = _mlp([*hidden, len(self.names[2])], start_active=True)
         if self.names[1]:
             self.single = _mlp([width, width, len(self.names[1])])
@@ -52,6 +54,8 @@ class Heads(nn.Module):
         logits: dict[str, Tensor] = {}
         if self.names[2]:
             joined = self.first(objects)[:, :, None] + self.second(objects)[:, None] + self.between(geometry)
+            if self.product is not None:
+                joined = joined + self.product(objects[:, :, None] * objects[:, None])
             logits |= dict(zip(self.names[2], self.pair(joined).unbind(-1), strict=True))
         if self.names[1]:
             logits |= dict(zip(self.names[1], self.single(objects).unbind(-1), strict=True))
