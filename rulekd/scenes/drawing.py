@@ -109,9 +109,11 @@ def _boxes(scenes: Scenes) -> list[Box]:
         flat = np.zeros((4, 3))
         flat[:, :2] = corners * own[place, :2] @ turn.T
         plan = center[place, :2] + (flat @ axes.T)[:, :2]
-        elevation = center[place, [0, 2]] + corners * extent[place, [0, 2]]
-        near, top = center[place, 1] - extent[place, 1] / 2, center[place, 2] + extent[place, 2] / 2
         discs = ROUND.get(_word(scenes, "shape", place), (False, False))
+        # what is round is as wide as it is, however it is turned
+        wide = own[place, 0] if discs[0] else extent[place, 0]
+        elevation = center[place, [0, 2]] + corners * np.array([wide, extent[place, 2]])
+        near, top = center[place, 1] - extent[place, 1] / 2, center[place, 2] + extent[place, 2] / 2
         made.append(Box(name, kind, plan, elevation, float(near), float(top), discs))
     return made
 

@@ -90,10 +90,20 @@ def joined(batches: Sequence[Scenes]) -> dict[str, Any]:
 
 
 def content(scenes: Scenes) -> dict[str, Any]:
-    """Every tensor under ``field`` or ``field/name``, and the plain fields."""
-    made: dict[str, Any] = {name: getattr(scenes, name) for name in (*SINGLE, *PLAIN)}
+    """Every tensor under ``field`` or ``field/name``, blank where there is no object, and the plain fields."""
+
+    def blank(tensor: Tensor, axes: int) -> Tensor:
+        real = torch.ones((), dtype=torch.bool)
+        for axis in range(axes):
+            shape = [1] * tensor.dim()
+            shape[0], shape[axis + 1] = scenes.mask.shape
+            real = real & scenes.mask.reshape(shape)
+        return torch.where(real, tensor, torch.full_like(tensor, _filler(tensor)))
+
+    fields = mapped(scenes, blank)
+    made: dict[str, Any] = {name: fields[name] for name in SINGLE} | {name: getattr(scenes, name) for name in PLAIN}
     for name in TABLES:
-        made |= {f"{name}/{key}": tensor for key, tensor in getattr(scenes, name).items()}
+        made |= {f"{name}/{key}": tensor for key, tensor in fields[name].items()}
     return {
         title: dict(sorted(value.items())) if isinstance(value, Mapping) else value for title, value in made.items()
     }
