@@ -17,7 +17,6 @@ import gzip
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -167,16 +166,17 @@ def write(path: Path, content: Content) -> None:
     data = ("\n".join(lines) + "\n").encode()
     if path.name.endswith(".gz"):
         data = gzip.compress(data, mtime=0)  # no time in it: the same scenes give the same bytes
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise RulekdError(f"{path}: cannot be written: {error}", hint="The file is as it was.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _head(content: Content) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from kg.errors import FileFormatError
+from kg.errors import FileFormatError, RulekdError
 from kg.predicates import Predicate, Vocabulary
 from kg.text import parse
 from rulekd.scenes import Scenes, SceneSet
@@ -148,7 +148,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RulekdError, match=r"a\.jsonl: cannot be written: .*No space left"):
         SceneSet(random_scenes(3)).save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RulekdError, match="cannot be written"):
+        SceneSet(random_scenes(2)).save(tmp_path / "nowhere" / "a.jsonl")
