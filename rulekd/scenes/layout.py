@@ -209,14 +209,17 @@ class Room:
         return False
 
     def _crowded(self, placed: Placed) -> bool:
-        """Would it be where another thing is, other than those that it lies in?"""
+        """Would it be where another thing is, or stick out of what it lies in?"""
         holders = set()
         number, inner = placed.host, placed.within
         while number >= 0:
             if inner:
                 holders.add(number)
             number, inner = self.things[number].host, self.things[number].within
-        return any(n not in holders and _meet(placed, thing) for n, thing in enumerate(self.things))
+        return any(
+            placed.high[2] >= thing.high[2] if n in holders else _meet(placed, thing)
+            for n, thing in enumerate(self.things)
+        )
 
     # --------------------------------------------------------------------------- random choices
 
