@@ -26,7 +26,9 @@ class Heads(nn.Module):
     width: of h. geometry: of g. hidden: widths of the pair MLP's hidden layers.
     """
 
-    def __init__(self, vocabulary: Vocabulary, width: int, geometry: int, hidden: Sequence[int], products: bool = False) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, width: int, geometry: int, hidden: Sequence[int], products: bool = False
+    ) -> None:
         super().__init__()
         self.names = {
             arity: tuple(name for name, predicate in vocabulary.items() if predicate.arity == arity)

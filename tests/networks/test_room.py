@@ -18,7 +18,7 @@ def test_has_the_size_of_the_teacher_that_was_measured() -> None:
     layout = Layout(geometry=("center", "size", "yaw"), categories=colours)
     words = Vocabulary({f"p{number}": 2 for number in range(9)})
     network = RoomTransformer(words, layout, RoomOptions())
-    assert abs(sum(p.numel() for p in network.parameters()) - 143_000) < 1_000
+    assert abs(sum(p.numel() for p in network.parameters()) - 143_000) < 2_500
 
 
 def test_units_are_measured_on_the_scenes() -> None:
