@@ -59,10 +59,14 @@ def compile(
     return Constraints(tuple(plan(rule) for rule in trainable(rules)), semantics, float(p), float(sharpness), words)
 
 
-def trainable(rules: Rules) -> list[Rule]:
-    """The rules to train: of a graph its axioms, without rejected rules and habits; a single text is one rule."""
+def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
+    """The rules to train: of a graph its axioms, without rejected rules and habits; a single text is one rule.
+
+    entailed: with the rules that follow from others.
+    """
     if isinstance(rules, KnowledgeGraph):
-        return [r for r in rules.axioms() if r.status is not Status.REJECTED and r.kind is not Kind.HABIT]
+        found = rules.rules() if entailed else rules.axioms()
+        return [r for r in found if r.status is not Status.REJECTED and r.kind is not Kind.HABIT]
     given = [rules] if isinstance(rules, str | Formula | Rule) else list(rules)
     made = [rule if isinstance(rule, Rule) else Rule(parse(rule) if isinstance(rule, str) else rule) for rule in given]
     return list({rule.id: rule for rule in made}.values())

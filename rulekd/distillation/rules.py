@@ -57,7 +57,8 @@ class Rules(Transfer):
         """How batches are transformed; None when the rules know no law under a transform."""
         if not self.augment:
             return None
-        made = Augmentation.of(trainable(self.graph), predicates)
+        # Entailed laws too: each predicate needs a law of its own by which its targets are carried.
+        made = Augmentation.of(trainable(self.graph, entailed=True), predicates)
         return made if made.sources else None
 
     def loss(self, step: Step) -> Tensor:

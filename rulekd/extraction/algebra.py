@@ -53,15 +53,13 @@ def diagonal_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
 def functional_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
     """At most one partner: ~(p(a, b) & p(a, c)), and the same from the other side.
 
-    With r_a true pairs in row a, r_a (r_a - 1) of the ordered pairs of them break the law, and of the
-    r_a (n - 2) + r_a (n - 2) ordered pairs with at least one true, those are counted once.
+    Proposed when few of the objects that have a partner have a second one: by pairs of partners, a relation that is
+    rare everywhere would look functional.
     """
     atoms = oriented_atoms(seen.facts, 2)
-    truths, valids = matrices(seen.facts, atoms)
-    rows, width = truths.sum(3).double(), valids.sum(3).double()
-    broken = (rows * (rows - 1)).sum((0, 2))
-    live = (2 * rows * (width - 1) - rows * (rows - 1)).sum((0, 2))
+    partners = matrices(seen.facts, atoms)[0].sum(3)
+    some, several = (partners >= 1).double().sum((0, 2)), (partners >= 2).double().sum((0, 2))
     for place, atom in enumerate(atoms):
         second = ("a", "c") if atom.arguments == ("a", "b") else ("c", "a")
         law = Not(And((atom, Atom(atom.predicate, second))))
-        yield law, seen.holds(float(live[place]), float(broken[place]))
+        yield law, seen.holds(float(some[place]), float(several[place]))

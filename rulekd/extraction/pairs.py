@@ -38,7 +38,8 @@ def pair_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple
             equal = seen.holds(either, either - both)
             if p.predicate < q.predicate:  # laws that read the same from both sides
                 yield Iff(p, q), equal
-                yield Not(And((p, q))), seen.holds(either, both)
+                # Judged by the rarer of the two: beside a frequent relation a rare one looks exclusive.
+                yield Not(And((p, q))), seen.holds(min(first, second), both)
                 yield Or((p, q)), seen.holds(valid, valid - either)
             # An equality says both implications; they are not proposed beside it.
             yield Implies(p, q), seen.holds(first, first - both) and not equal
@@ -55,7 +56,6 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
         if counts.first[i, i] > 0:
             graph.add_node(i)
         for j in range(i):
-            # of the rarer of the two: beside a frequent relation a rare one looks exclusive though it is not
             rarer = min(float(counts.first[i, j]), float(counts.second[i, j]))
             if seen.holds(rarer, float(counts.both[i, j])):
                 graph.add_edge(i, j)
