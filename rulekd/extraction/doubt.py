@@ -3,8 +3,8 @@
 A teacher with 99 % right answers breaks a true law of three atoms in up to 3 % of its live groundings, so its
 rules cannot be judged on all that it says. Two things give a wrong answer away:
 
-- *twins* disagree: where p(a, b) <-> q(b, a) (an inverse, or a symmetry with q = p) holds but for a share d of
-  the groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e), and
+- *twins* disagree: where p(a, b) is q(b, a) (an inverse, or a symmetry with q = p), or is ~q(a, b), but for a share d
+  of the groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e), and
   both are wrong together in e^2 of the groundings, which nothing gives away;
 - the network was *unsure*: its log-odds lie near the threshold. The least sure share 3 e is doubted.
 
@@ -14,51 +14,62 @@ Groundings that contain a doubted fact are not valid in ``trusted``; what is lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
-from kg import Atom, Formula
-from kg.formulas import Iff
 from torch import Tensor
 
+from rulekd.extraction.counting import PairCounts
 from rulekd.facts import Facts, log_odds
 
 #: How much larger than the estimated share of wrong facts the share of unsure facts is that are doubted.
 MARGIN = 3.0
 
+#: Correlation above which two readings are taken for one law, blurred by errors. Unrelated relations stay far below.
+TWINS = 0.5
+
 
 @dataclass(frozen=True)
 class Twin:
-    """p(a, b) <-> q(b, a), or <-> q(a, b), held by the facts but for a share of all valid groundings."""
+    """p(a, b) is q(a, b); turned: is q(b, a); negated: is the opposite of it."""
 
     predicate: str
     other: str
     turned: bool
-    disagreement: float
+    negated: bool
 
 
-def twins(laws: Sequence[Formula], facts: Facts) -> dict[str, Twin]:
-    """For each predicate the equality, among ``laws``, that the facts disagree with least."""
-    found: dict[str, Twin] = {}
-    for law in laws:
-        match law:
-            case Iff(Atom(p, first), Atom(q, second)) if set(first) == set(second):
-                for one, two in ((p, q), (q, p)):
-                    twin = Twin(one, two, first != second, 0.0)
-                    differ, valid = _disagreement(twin, facts)
-                    share = float(differ.sum()) / max(1, int(valid.sum()))
-                    if one not in found or share < found[one].disagreement:
-                        found[one] = replace(twin, disagreement=share)
-            case _:
-                pass
+def twins(counts: PairCounts) -> dict[str, Twin]:
+    """For each predicate over two objects the other reading that correlates with it most, when that is much.
+
+    The phi coefficient of two oriented atoms, (both x neither - only one x only other) / sqrt(product of margins).
+    """
+    n, x, y, both = counts.valid, counts.first, counts.second, counts.both
+    spread = (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
+    phi = (n * both - x * y) / spread
+    size = len(counts.atoms) // 2
+    found = {}
+    for place in range(size):
+        strength = phi[place].abs().clone()
+        strength[place] = 0  # it is itself
+        best = int(strength.argmax())
+        if float(strength[best]) >= TWINS:
+            atom = counts.atoms[best]
+            turned, negated = atom.arguments == ("b", "a"), bool(phi[place, best] < 0)
+            found[counts.atoms[place].predicate] = Twin(counts.atoms[place].predicate, atom.predicate, turned, negated)
     return found
 
 
 def error_rates(facts: Facts, found: Mapping[str, Twin]) -> dict[str, float]:
-    """For each predicate the estimated share e of wrong facts, from d = 2 e (1 - e)."""
-    known = {name: (1 - max(0.0, 1 - 2 * twin.disagreement) ** 0.5) / 2 for name, twin in found.items()}
+    """For each predicate the estimated share e of wrong facts, from d = 2 e (1 - e); 0 when nothing has a twin."""
+    known = {}
+    for name, twin in found.items():
+        if name in facts.values and twin.other in facts.values:
+            differ, valid = _disagreement(twin, facts)
+            share = float(differ.sum()) / max(1, int(valid.sum()))
+            known[name] = (1 - max(0.0, 1 - 2 * share) ** 0.5) / 2
     usual = median(known.values()) if known else 0.0
     return {name: known.get(name, usual) for name in facts.values}
 
@@ -68,7 +79,7 @@ def trusted(facts: Facts, found: Mapping[str, Twin], errors: Mapping[str, float]
     valid = {}
     for name in facts.values:
         keep = facts.validity(name)
-        if name in found:
+        if name in found and found[name].other in facts.values:
             keep = keep & ~_disagreement(found[name], facts)[0]
         valid[name] = keep & ~unsure(facts, name, MARGIN * errors[name])
     return replace(facts, valid=valid)
@@ -94,4 +105,4 @@ def _disagreement(twin: Twin, facts: Facts) -> tuple[Tensor, Tensor]:
     if twin.turned:
         other, other_valid = other.transpose(1, 2), other_valid.transpose(1, 2)
     valid = valid & other_valid
-    return (mine != other) & valid, valid
+    return ((mine != other) ^ twin.negated) & valid, valid

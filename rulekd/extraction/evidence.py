@@ -2,7 +2,7 @@
 
 A candidate was proposed on the discovery part. Here it is judged on the confirmation part, by
 
-- *level*: the violation rate, a mean over independent units, lies under the tolerance (betting);
+- *level*: the violation rate on facts that are not doubted, a mean over units, lies under the tolerance (betting);
 - *chance*: body and head are related within units (renaming the head's objects);
 
 each with Benjamini-Hochberg over the candidates. A teacher errs, so true rules are broken too, and near-rules pass
@@ -38,8 +38,11 @@ MIN_SUPPORT = 20
 #: An e-value that refutes.
 REFUTED = math.log(20)
 
-#: Errors of the network, per predicate, that may explain the violations of a law of one body atom.
+#: Labels with more estimated errors than this share do not judge rules.
 ERROR_CAP = 0.02
+
+#: Errors of the network, per predicate, that may explain the violations of a law of one body atom or of two scenes.
+EXPLAINED_CAP = 0.05
 
 #: Examples and counterexamples cited with a rule, each.
 CITED = 3
@@ -110,7 +113,7 @@ def confirm(
     tallies = [tally(f, confirmation.view, confirmation.images) for f in candidates]
     on_data = [None if data is None else _data_tally(f, data) for f in candidates]
     by_data = [data is not None and t is not None and clean(f, data) for f, t in zip(candidates, on_data, strict=True)]
-    in_teacher = [_level(t, tolerance) for t in tallies]
+    in_teacher = [_level(undoubted(f, confirmation), tolerance) for f in candidates]
     deciding = [
         _level(other, tolerance) if asked and other is not None else p
         for p, other, asked in zip(in_teacher, on_data, by_data, strict=True)
@@ -120,8 +123,11 @@ def confirm(
     by_teacher = benjamini_hochberg(in_teacher, 0.05)
     # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
     by_chance = benjamini_hochberg([0.0 if p is None else p for p in chance], 0.01)
+    doubtful = unreliable(confirmation)
     rules = []
     for place, formula in enumerate(candidates):
+        if not by_data[place] and not isinstance(formula, Under) and doubtful & _spoken(formula):
+            continue
         judge = data if by_data[place] and data is not None else confirmation
         holds = bool(by_level[place]) and not refuted(formula, judge)
         habit = by_data[place] and bool(by_teacher[place]) and not holds
@@ -157,23 +163,49 @@ def _level(counted: Tally, tolerance: float) -> float:
 
 def clean(formula: Formula, source: Source) -> bool:
     """Are the labels of its predicates right often enough to judge a rule by? Then they are asked, not the network."""
-    return all(source.errors.get(a.predicate, 1.0) <= ERROR_CAP for a in walk(formula) if isinstance(a, Atom))
+    return all(source.errors.get(predicate, 1.0) <= ERROR_CAP for predicate in _spoken(formula))
+
+
+def undoubted(formula: Formula, source: Source) -> Tally:
+    """The rule counted on facts that are not doubted.
+
+    A law of one body atom would corroborate itself if the twins that it makes decided what to doubt: it is counted
+    on all but the unsure facts.
+    """
+    return tally(formula, source.unsure if _single(formula) else source.trusted, source.trusted_images)
 
 
 def refuted(formula: Formula, source: Source) -> bool:
     """Do undoubted facts break the rule more often than the errors left in them explain?
 
     The e-value of "the rate is at most what errors explain" has reached 20. Where no error is left, that is at
-    the first counterexample. A law of one body atom would corroborate itself if the twins that it makes decided
-    what to doubt: it is judged on all but the unsure facts, and explained by the errors themselves.
+    the first counterexample.
     """
     atoms = [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
     errors = [source.errors.get(predicate, 0.0) for predicate in atoms]
-    if len(atoms) <= 2 and not isinstance(formula, Under):
-        counted, explained = tally(formula, source.unsure, {}), sum(min(error, ERROR_CAP) for error in errors)
-    else:
-        counted, explained = tally(formula, source.trusted, source.trusted_images), sum(2 * e**2 for e in errors)
-    return bool(betting.log_capital_above(counted.rates, min(explained, 1.0)) >= REFUTED)
+    corroborated = not (_single(formula) or isinstance(formula, Under))
+    explained = sum(2 * e**2 if corroborated else min(e, EXPLAINED_CAP) for e in errors)
+    rates = undoubted(formula, source).rates
+    return bool(betting.log_capital_above(rates, min(explained, 1.0)) >= REFUTED)
+
+
+def unreliable(source: Source) -> set[str]:
+    """Predicates of which the network is estimated to be wrong more than half as often as they are true (or false).
+
+    What it says about them is mostly error, and so would be the rules.
+    """
+    found = set()
+    for name, error in source.errors.items():
+        valid = source.view.facts.validity(name)
+        share = float((source.view.facts.crisp(name) & valid).sum()) / max(1, int(valid.sum()))
+        if error > 0.5 * min(share, 1 - share):
+            found.add(name)
+    return found
+
+
+def _single(formula: Formula) -> bool:
+    """A law of one body atom in one scene."""
+    return not isinstance(formula, Under) and sum(isinstance(inner, Atom) for inner in walk(formula)) <= 2
 
 
 def benjamini_hochberg(p_values: Sequence[float], level: float) -> NDArray[np.bool_]:
@@ -209,10 +241,14 @@ def _image(formula: Formula, images: Mapping[str, View]) -> View | None:
     return images[str(formula.transform)] if isinstance(formula, Under) else None
 
 
+def _spoken(formula: Formula) -> set[str]:
+    """The predicates of a formula."""
+    return {atom.predicate for atom in walk(formula) if isinstance(atom, Atom)}
+
+
 def _data_tally(formula: Formula, data: Source) -> Tally | None:
     """The rule counted in the labels; None where they say nothing about it (no labels of the transformed scenes)."""
-    spoken = {atom.predicate for atom in walk(formula) if isinstance(atom, Atom)}
-    if not spoken <= set(data.view.facts.values):
+    if not _spoken(formula) <= set(data.view.facts.values):
         return None
     if isinstance(formula, Under) and str(formula.transform) not in data.images:
         return None

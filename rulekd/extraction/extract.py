@@ -10,14 +10,14 @@ from importlib.metadata import version
 
 import torch
 from kg import Formula, Kind, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
-from kg.formulas import Iff
 from torch import Tensor
 
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.counting import count_pairs
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.doubt import error_rates, trusted, twins
-from rulekd.extraction.evidence import ERROR_CAP, MIN_UNITS, Source, confirm
+from rulekd.extraction.doubt import Twin, error_rates, trusted, twins
+from rulekd.extraction.evidence import ERROR_CAP, MIN_UNITS, Source, confirm, unreliable
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
@@ -159,7 +159,9 @@ def _mine(
     vocabulary: Vocabulary,
     progress: Report | None,
 ) -> KnowledgeGraph:
-    parts = [Discovery(discovery.facts, discovery.images)]
+    found = twins(count_pairs(discovery.facts, 2)) if 2 in Discovery(discovery.facts).arities() else {}
+    on_discovery, on_confirmation = (_source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation))
+    parts = [Discovery(on_discovery.unsure.facts, {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images})]
     if discovery.labels is not None:
         # What holds in clean labels is proposed too, however well the network obeys it.
         parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP))
@@ -176,11 +178,9 @@ def _mine(
         if progress is not None:
             progress("families", len(counted), len(names))
     examined = sum(proposals.examined for _, proposals in counted)
-    laws = [formula for formula in origin if isinstance(formula, Iff)]
-    on_discovery, on_confirmation = (_source(part.facts, part.images, part.scenes, laws) for part in (discovery, confirmation))
     data = None
     if confirmation.labels is not None and discovery.labels is not None:
-        data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, laws)
+        data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, found)
     rules = confirm(
         list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
     )
@@ -190,9 +190,16 @@ def _mine(
         rules,
         worlds=_worlds(confirmation, cited),
         provenance=provenance,
-        notes=(*notes, *_account(counted, rules, discovery, confirmation)),
+        notes=(*notes, *_account(counted, rules, discovery, confirmation), *_doubts(on_confirmation)),
     )
     return graph.with_entailment()
+
+
+def _doubts(source: Source) -> list[str]:
+    return [
+        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules about it"
+        for name in sorted(unreliable(source))
+    ]
 
 
 def _account(
@@ -212,10 +219,9 @@ def _account(
 
 
 def _source(
-    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, laws: Sequence[Formula]
+    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Mapping[str, Twin]
 ) -> Source:
     """A ledger's facts, with doubt cast on those that twins or the network itself give away."""
-    found = twins(laws, facts)
     errors = error_rates(facts, found)
     return Source(
         view=View(facts, scenes),
