@@ -25,6 +25,7 @@ from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.networks import describe, from_spec
 from rulekd.predictor import Predictor
+from rulekd.scenes import SceneSet
 
 RUN_VERSION = 1
 
@@ -58,6 +59,16 @@ class Run:
         """The rules that were trained, when they came as a graph."""
         graphs = [t.graph for t in self.transfers if isinstance(t, Rules)]
         return graphs[0] if graphs and isinstance(graphs[0], KnowledgeGraph) else None
+
+    def report(self, path: Path | str, scenes: SceneSet | None = None, teacher: Predictor | None = None) -> Path:
+        """Write an HTML page about this training, one file that needs no network; an existing file is refused.
+
+        scenes: on their test part the student (and the teacher, where given) is measured for the page.
+        """
+        # reports are built on runs; people look for them here, so this one method reaches up to them when it is called
+        from rulekd.report import of_run, write
+
+        return write(of_run(self, scenes, teacher), path)
 
     def save(self, folder: Path | str, *, build: str | None = None, about: Mapping[str, Any] | None = None) -> Path:
         """Write the run directory: run.json, weights.safetensors, metrics.jsonl and, with rules, graph.kg.json.
@@ -106,7 +117,9 @@ def read_record(folder: Path | str) -> dict[str, Any]:
     """run.json of a run directory."""
     path = Path(folder) / "run.json"
     if not path.is_file():
-        raise FileFormatError(f"{folder} is no run directory: it has no run.json", hint="Name a folder that --out made.")
+        raise FileFormatError(
+            f"{folder} is no run directory: it has no run.json", hint="Name a folder that --out made."
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         known = record["version"] <= RUN_VERSION
@@ -114,7 +127,8 @@ def read_record(folder: Path | str) -> dict[str, Any]:
         raise FileFormatError(f"{path} cannot be read: {wrong}", hint="Restore the file, or train again.") from wrong
     if not known:
         raise FileFormatError(
-            f"{path} has version {record['version']}; this program reads up to {RUN_VERSION}", hint="Use a newer rulekd."
+            f"{path} has version {record['version']}; this program reads up to {RUN_VERSION}",
+            hint="Use a newer rulekd.",
         )
     return dict(record)
 
@@ -125,7 +139,9 @@ def load_weights(predictor: Predictor, folder: Path | str) -> Predictor:
     try:
         predictor.module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as wrong:
-        raise FileFormatError(f"the weights {path} cannot be loaded: {wrong}", hint="Train again, or restore it.") from wrong
+        raise FileFormatError(
+            f"the weights {path} cannot be loaded: {wrong}", hint="Train again, or restore it."
+        ) from wrong
     predictor.module.eval()
     return predictor
 
@@ -151,5 +167,7 @@ def describe_history(history: Sequence[Entry]) -> str:
     if not history:
         return "no epochs"
     last = history[-1]
-    shares = ", ".join(f"{name} {value:.3f} ({last.shares.get(name, 0):.0%} of the gradient)" for name, value in last.terms.items())
+    shares = ", ".join(
+        f"{name} {value:.3f} ({last.shares.get(name, 0):.0%} of the gradient)" for name, value in last.terms.items()
+    )
     return f"{last.step} steps, loss {last.loss:.3f}: {shares}"
