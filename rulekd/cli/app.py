@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rulekd.cli import doctor, kg, scenes
+from rulekd.cli import demo, doctor, evaluate, extract, kg, scenes, train
 from rulekd.cli.manners import answer, overview, run
 
 app = typer.Typer(
@@ -41,6 +41,10 @@ def rulekd(
 # Groups of commands, then single ones; a new command is a file and a line here.
 app.add_typer(kg.commands, name="kg", help="List, show, accept and reject the rules of a knowledge graph.")
 app.add_typer(scenes.commands, name="scenes", help="Show, generate and check files of scenes.")
+app.command("demo")(demo.demo)
+app.command("extract")(extract.extract)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,148 @@
+"""`rulekd eval`: how good, how obedient and how like its teacher is the student of a run? With gates, for CI."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kg.errors import FileFormatError, RulekdError, unknown
+from rulekd.cli.manners import NO, JsonFlag, answer, log
+from rulekd.cli.tables import fields, percent
+
+if TYPE_CHECKING:
+    from kg import KnowledgeGraph
+    from rulekd.scenes import SceneSet
+
+#: What is measured, in the order in which it is shown; all but the last are fractions.
+MEASURES = ("f1", "f1_at_half", "average_precision", "violation", "fidelity", "parameters")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bound on a measure. below: it is missed by less than ``bound``; otherwise by more."""
+
+    measure: str
+    bound: float
+    below: bool
+
+    @classmethod
+    def read(cls, text: str, below: bool) -> Gate:
+        """``f1=0.9``."""
+        option = "--fail-below" if below else "--fail-above"
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise RulekdError(f"{option} {text!r}", hint=f"Give a measure and a number: {option} f1=0.9.")
+        if name.strip() not in MEASURES:
+            raise unknown("measure", name.strip(), MEASURES, where=f"{option}: ")
+        try:
+            bound = float(value)
+        except ValueError:
+            bound = math.nan
+        if not math.isfinite(bound):
+            raise RulekdError(f"{option} {text!r}: {value!r} is no number", hint="Rates are fractions: 0.9, not 90 %.")
+        if name.strip() != "parameters" and not 0 <= bound <= 1:
+            raise RulekdError(f"{option} {text!r}: {value} is no fraction", hint="Rates are fractions: 0.9 and not 90.")
+        return cls(name.strip(), bound, below)
+
+    def missed(self, values: Mapping[str, float | None]) -> str:
+        """Why the gate is missed; empty where it is met."""
+        value = values[self.measure]
+        if value is None:
+            raise RulekdError(
+                f"a gate asks for {self.measure}, which could not be measured",
+                hint="f1 needs labels, violation a graph (--kg), fidelity a teacher (--teacher).",
+            )
+        if self.below and value < self.bound:
+            return f"{self.measure} is {value:.4g}, below {self.bound:g}"
+        if not self.below and value > self.bound:
+            return f"{self.measure} is {value:.4g}, above {self.bound:g}"
+        return ""
+
+
+def evaluate(
+    run: Annotated[Path, typer.Option(help="A run directory.")],
+    scenes: Annotated[Path | None, typer.Option(help="A file of scenes; that of the training unless said.")] = None,
+    kg: Annotated[Path | None, typer.Option(help="The graph that is judged by; that of the run unless said.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="For fidelity; that of the run unless said.")] = None,
+    part: Annotated[str, typer.Option(help="train, validate, test, discover or confirm.")] = "test",
+    fail_below: Annotated[list[str] | None, typer.Option(help="Exit code 1 below this: f1=0.9.")] = None,
+    fail_above: Annotated[list[str] | None, typer.Option(help="Exit code 1 above this: violation=0.01.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure the student of a run on scenes that it did not learn from. Exit code 1 when a gate is missed."""
+    # networks and scenes bring torch
+    from rulekd.cli.networks import load_teacher, load_trained
+    from rulekd.distillation import evaluate as measure
+    from rulekd.distillation.run import read_record
+    from rulekd.scenes.parts import check_part
+
+    gates = [Gate.read(text, True) for text in fail_below or []]
+    gates += [Gate.read(text, False) for text in fail_above or []]
+    check_part(part)
+    record = read_record(run)
+    given, graph = _scenes(scenes, record), _graph(kg, run)
+    student = load_trained(run, given)
+    named = teacher if teacher is not None else record.get("teacher")
+    if named is None:
+        judged, master = student.scenes, None
+    else:
+        loaded = load_teacher(named, student.scenes)
+        judged, master = loaded.scenes, loaded.predictor
+        _note_change(teacher is None, "teacher", record.get("teacher_fingerprint"), loaded.predictor.fingerprint)
+    found = measure(student.predictor, judged.part(part), graph, master)
+    values: dict[str, float | None] = {name: getattr(found, name) for name in MEASURES}
+    answer(values, _text(values, run, part, len(judged.part(part))), as_json=as_json)
+    missed = [reason for gate in gates if (reason := gate.missed(values))]
+    for reason in missed:
+        log(f"gate missed: {reason}")
+    if missed:
+        raise typer.Exit(NO)
+
+
+def _scenes(path: Path | None, record: Mapping[str, Any]) -> SceneSet:
+    # as above: scenes bring torch
+    from rulekd.cli.given import load_scenes
+
+    if path is not None:
+        return load_scenes(path)
+    recorded = record.get("scenes")
+    if recorded is None or not Path(recorded).exists():
+        where = "records no file of scenes" if recorded is None else f"was trained on {recorded!r}, which is not there"
+        raise FileFormatError(f"the run {where}", hint="Name the file: --scenes rooms.jsonl.")
+    scenes = load_scenes(Path(recorded))
+    _note_change(True, "file of scenes", record.get("scenes_fingerprint"), scenes.fingerprint)
+    return scenes
+
+
+def _note_change(default: bool, what: str, before: str | None, now: str) -> None:
+    if default and before is not None and before != now:
+        log(f"note: the {what} has changed since the training: fingerprint {now}, it was {before}")
+
+
+def _graph(path: Path | None, run: Path) -> KnowledgeGraph | None:
+    # as above: what loads graphs here also loads scenes
+    from rulekd.cli.given import load_graph
+
+    own = run / "graph.kg.json"
+    return load_graph(path) if path is not None else load_graph(own) if own.exists() else None
+
+
+def _text(values: Mapping[str, float | None], run: Path, part: str, count: int) -> str:
+    def shown(name: str) -> str:
+        value = values[name]
+        return f"{value:,}" if name == "parameters" else percent(value)
+
+    heads: Sequence[tuple[str, str]] = (
+        ("macro-F1", "f1"),
+        ("macro-F1 at 0.5", "f1_at_half"),
+        ("average precision", "average_precision"),
+        ("rules violated", "violation"),
+        ("fidelity to teacher", "fidelity"),
+        ("parameters", "parameters"),
+    )
+    return fields([("run", str(run)), ("scenes", f"{count} of the part {part}"), *((h, shown(n)) for h, n in heads)])

@@ -1,0 +1,60 @@
+"""`rulekd extract`: read the laws that a network obeys out of its answers, into a graph file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kg.errors import unknown
+from rulekd.cli.kg import record
+from rulekd.cli.manners import JsonFlag, answer, log
+from rulekd.cli.progress import progress
+
+Network = Annotated[
+    str, typer.Option(help="A run directory, module:build or file.py:build (a function that returns a Predictor).")
+]
+SceneFile = Annotated[Path, typer.Option(help="A file of scenes; those of its test part are not read.")]
+
+
+def extract(
+    teacher: Network,
+    scenes: SceneFile,
+    out: Annotated[Path, typer.Option(help="The graph file to write, such as rooms.kg.json; never an existing one.")],
+    seed: Annotated[int, typer.Option(help="Of the random translation and scaling.")] = 0,
+    families: Annotated[
+        list[str] | None, typer.Option(help="Only these families of laws, divided by commas; all unless said.")
+    ] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Largest violation rate of a law, a fraction.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask a network about scenes, and write the laws that it obeys as a knowledge graph."""
+    # networks and scenes bring torch
+    from rulekd.cli.given import check_fraction, load_scenes, refuse_existing
+    from rulekd.cli.networks import load_teacher
+    from rulekd.extraction.extract import FAMILIES, TOLERANCE
+    from rulekd.extraction.extract import extract as extract_rules
+
+    refuse_existing(out)
+    wanted = [name.strip() for given in families or [] for name in given.split(",") if name.strip()]
+    for name in wanted:
+        if name not in FAMILIES:
+            raise unknown("family", name, FAMILIES)
+    limit = TOLERANCE if tolerance is None else check_fraction("--tolerance", tolerance)
+    loaded = load_teacher(teacher, load_scenes(scenes))
+    with progress() as show:
+        graph = extract_rules(
+            loaded.predictor, loaded.scenes, tolerance=limit, families=wanted or None, seed=seed, progress=show
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    graph.save(out)
+    log(f"written: {out}")
+    axioms = graph.axioms()
+    result = {
+        "file": out,
+        "rules": [record(rule) for rule in axioms],
+        "entailed": len(graph) - len(axioms),
+        "notes": graph.notes,
+    }
+    answer(result, str(graph), as_json=as_json)

@@ -1,0 +1,43 @@
+"""What several commands are given: scenes, a graph, a folder that must not exist yet, gates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kg import KnowledgeGraph
+from kg.errors import FileFormatError, RulekdError
+from rulekd.scenes import SceneSet
+
+
+def load_scenes(path: Path) -> SceneSet:
+    """The scenes of a file."""
+    if not path.exists():
+        raise FileFormatError(
+            f"there is no file of scenes {str(path)!r}", hint="Check the path; `rulekd scenes generate` makes rooms."
+        )
+    return SceneSet.load(path)
+
+
+def load_graph(path: Path) -> KnowledgeGraph:
+    """The graph of a file."""
+    if not path.exists():
+        raise FileFormatError(f"there is no graph {str(path)!r}", hint="`rulekd extract` makes one.")
+    return KnowledgeGraph.load(path)
+
+
+def refuse_existing(out: Path) -> None:
+    """Raise where something lies at ``out``, before any work; an empty folder is no obstacle to a run."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RulekdError(f"{out} exists already, and nothing is overwritten", hint="Choose another --out.")
+    for parent in out.parents:
+        if parent.exists():
+            if not parent.is_dir():
+                raise RulekdError(f"{out} cannot be made: {parent} is no folder", hint="Choose another --out.")
+            break
+
+
+def check_fraction(option: str, value: float) -> float:
+    """The value of an option that must be a fraction."""
+    if not 0 <= value <= 1:
+        raise RulekdError(f"{option} is {value}", hint="Give a fraction, 0 to 1.")
+    return value
