@@ -41,7 +41,7 @@ _HOMES = {
     "mine": "rulekd.extraction",
 }
 
-__all__ = [  # noqa: PLE0604 - the names of _HOMES, spelled out for readers and type checkers
+__all__ = [
     "Constraints",
     "Facts",
     "Labels",

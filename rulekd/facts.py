@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from kg import ArityError, RulekdError, Vocabulary
 from torch import Tensor
+
+from kg import ArityError, RulekdError, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
+from torch import Tensor
+
 from kg import FormulaError
-from kg.objects import Object
-from kg.worlds import World
 from kg.errors import ArityError, unknown
 from kg.formulas import (
     And,
@@ -38,8 +38,8 @@ from kg.formulas import (
     children,
 )
 from kg.normal import free_variables, live, rename
-from torch import Tensor
-
+from kg.objects import Object
+from kg.worlds import World
 from rulekd.facts import Facts, along
 from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from kg import ArityError, RulekdError, Vocabulary
-from kg.errors import unknown
 from torch import Tensor, nn
 
+from kg import ArityError, RulekdError, Vocabulary
+from kg.errors import unknown
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes, SceneSet
 
@@ -125,7 +125,9 @@ class Predictor:
 
     def dry_run(self, scenes: SceneSet | Scenes) -> None:
         """Ask about two scenes and check every name, shape and number; raise what a long run would meet later."""
-        few = next(iter(scenes.select(range(min(2, len(scenes)))).batches(2))) if isinstance(scenes, SceneSet) else scenes
+        few = (
+            next(iter(scenes.select(range(min(2, len(scenes)))).batches(2))) if isinstance(scenes, SceneSet) else scenes
+        )
         if len(few) == 0:
             raise RulekdError("there are no scenes to ask the network about", hint="Check the file and the part.")
         once, again = self._answers(few), self._answers(few)
@@ -148,9 +150,7 @@ class Predictor:
         _refuse_unusable(given, batch)
         return given
 
-    def facts(
-        self, scenes: SceneSet, *, batch_size: int = 64, progress: Callable[[int], None] | None = None
-    ) -> Facts:
+    def facts(self, scenes: SceneSet, *, batch_size: int = 64, progress: Callable[[int], None] | None = None) -> Facts:
         """Ask about every scene, in batches on the module's device; the answers are kept on the CPU.
 
         progress: called with the number of scenes done after each batch.
@@ -164,7 +164,7 @@ class Predictor:
         for batch in scenes.batches(batch_size):
             answers = self._answers(batch)
             for name, value in answers.items():
-                places = (slice(done, done + len(batch)),) + tuple(slice(0, width) for width in value.shape[1:])
+                places = (slice(done, done + len(batch)), *(slice(0, width) for width in value.shape[1:]))
                 values[name][places] = value
             done += len(batch)
             if progress is not None:
@@ -211,7 +211,9 @@ def labels_as_facts(scenes: SceneSet, vocabulary: Vocabulary | None = None) -> F
     valid = dict(diagonal_validity(stored.mask, words))
     for name in words:
         if name in stored.label_valid:
-            facts = Facts({name: stored.labels[name]}, mask=stored.mask, valid={n: v for n, v in valid.items() if n == name})
+            facts = Facts(
+                {name: stored.labels[name]}, mask=stored.mask, valid={n: v for n, v in valid.items() if n == name}
+            )
             valid[name] = facts.validity(name) & stored.label_valid[name]
     return Facts(
         {name: stored.labels[name] for name in words},

@@ -8,11 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kg import ArityError, UnknownNameError, parse
 from kg.formulas import Formula
 from kg.worlds import World
 from kg.worlds import count as count_in_world
-
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, ground, place, world
 from rulekd.scenes import Scenes
@@ -48,7 +48,9 @@ def test_the_square_commutes(formula: Formula, drawn: list[World]) -> None:
     live, broken = count(formula, view_of(drawn))
     for number, w in enumerate(drawn):
         truth = count_in_world(formula, w)
-        assert (int(live[number]), int(broken[number])) == (truth.support, truth.violations), f"{formula} in world {number}"
+        assert (int(live[number]), int(broken[number])) == (truth.support, truth.violations), (
+            f"{formula} in world {number}"
+        )
 
 
 @settings(max_examples=100, deadline=None)
@@ -72,7 +74,9 @@ def test_laws_under_a_transform_read_scene_and_image(before: World, after: World
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(1)
-    facts = Facts({"r": torch.rand(9, 6, 6, generator=generator) < 0.5}, mask=torch.rand(9, 6, generator=generator) < 0.8)
+    facts = Facts(
+        {"r": torch.rand(9, 6, 6, generator=generator) < 0.5}, mask=torch.rand(9, 6, generator=generator) < 0.8
+    )
     rule = parse("r(a, b) & r(b, c) -> r(a, c)")
     whole = count(rule, View(facts))
     monkeypatch.setattr("rulekd.grounding.BLOCK", 2 * 6**3)

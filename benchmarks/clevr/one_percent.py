@@ -98,12 +98,12 @@ def run_arm(
         transfers_of(arm, graph, clean.part("train"), seed),
         unlabelled=None if arm in ("labels", "soft") else others,
         seed=seed,
-        training=rulekd.Training(
-            steps=steps, learning_rate=1e-2, batch_size=8 if arm in ("labels", "soft") else 16
-        ),
+        training=rulekd.Training(steps=steps, learning_rate=1e-2, batch_size=8 if arm in ("labels", "soft") else 16),
     )
     seconds = time.monotonic() - started
-    calibrate_on(student, noisy.part("validate"), teacher, transfers_of(arm, graph, clean, seed) if arm == "soft+rules" else ())
+    calibrate_on(
+        student, noisy.part("validate"), teacher, transfers_of(arm, graph, clean, seed) if arm == "soft+rules" else ()
+    )
     measures = rulekd.evaluate(student, clean.part("test"), LAWS, teacher)
     return {
         "f1": measures.f1 or 0.0,
@@ -120,7 +120,7 @@ def main() -> None:
     """Run what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--flips", type=float, nargs="+", default=[0.0, 0.4])
     parser.add_argument("--arms", nargs="+", default=list(ARMS))
     parser.add_argument("--out", type=Path, default=Path("one_percent.jsonl"))
@@ -142,11 +142,18 @@ def main() -> None:
             rulekd.distill(None, teacher, noisy, training=rulekd.Training(epochs=40), seed=seed)
             graph = rulekd.extract(teacher, noisy)
             of_teacher = rulekd.evaluate(teacher, clean.part("test"), LAWS)
-            print(f"q {q}, seed {seed}: teacher {of_teacher.f1:.3f}, {len(trainable(graph))} axioms to train", flush=True)
+            print(
+                f"q {q}, seed {seed}: teacher {of_teacher.f1:.3f}, {len(trainable(graph))} axioms to train", flush=True
+            )
             for arm in options.arms:
                 if (q, seed, arm) in done:
                     continue
-                row = {"q": q, "seed": seed, "arm": arm, **run_arm(arm, teacher, graph, clean, noisy, seed, options.steps)}
+                row = {
+                    "q": q,
+                    "seed": seed,
+                    "arm": arm,
+                    **run_arm(arm, teacher, graph, clean, noisy, seed, options.steps),
+                }
                 row |= {"teacher_f1": of_teacher.f1, "axioms": len(trainable(graph))}
                 rows.append(row)
                 with options.out.open("a") as file:
@@ -168,7 +175,11 @@ def table(rows: list[dict[str, float]]) -> str:
             parts = []
             for name in ("f1", "violation"):
                 values = 100 * np.array([row[name] for row in some])
-                half = student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0
+                half = (
+                    student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+                    if len(values) > 1
+                    else 0
+                )
                 parts.append(f"{values.mean():.1f} ± {half:.1f}" if len(values) else "")
             cells.append(" / ".join(parts))
         lines.append(f"| {arm} | " + " | ".join(cells) + " |")

@@ -13,12 +13,12 @@ from itertools import combinations
 from typing import TypeAlias
 
 import torch
-from kg import Formula
-from kg.formulas import Atom, Compare, Not
-from kg.normal import free_variables
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from kg import Formula
+from kg.formulas import Atom, Compare, Not
+from kg.normal import free_variables
 from rulekd.facts import distinct
 from rulekd.grounding import View, place, truth
 

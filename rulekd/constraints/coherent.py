@@ -57,7 +57,7 @@ def losses(by_axes: Mapping[Axes, Tensor]) -> tuple[Tensor, Tensor]:
     by_axes: ``factors``, all with B scenes. Memory grows with the factors, n^2 for three variables, never n^3:
     groundings are held in blocks, and their gradients are made in the forward pass.
     """
-    total, violation = _Coherent.apply(tuple(by_axes), *by_axes.values())
+    total, violation = _Coherent.apply(tuple(by_axes), *by_axes.values())  # type: ignore[no-untyped-call] # torch's own
     return total, violation
 
 

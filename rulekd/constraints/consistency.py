@@ -26,7 +26,10 @@ def losses(left: Tensor, right: Tensor) -> Tensor:
         mean = (p if given[0] else q).detach()
         learner = right if given[0] else left
         return _divergence(learner, mean.expand_as(learner))
-    left, right = left.float() if left.dtype.itemsize < 4 else left, right.float() if right.dtype.itemsize < 4 else right
+    left, right = (
+        left.float() if left.dtype.itemsize < 4 else left,
+        right.float() if right.dtype.itemsize < 4 else right,
+    )
     return (_divergence(left, mean) + _divergence(right, mean)) / 2
 
 

@@ -9,11 +9,11 @@ from typing import Literal as Choice
 from typing import TypeAlias
 
 import torch
+from torch import Tensor, nn
+
 from kg import ArityError, Formula, Kind, KnowledgeGraph, Rule, RulekdError, Status, Vocabulary, parse
 from kg.errors import unknown
 from kg.formulas import Atom, ExactlyOne, Transform, Under, walk
-from torch import Tensor, nn
-
 from rulekd.constraints import coherent, consistency, exclusive, product
 from rulekd.constraints.clause import Axes, Literal, allowed, count_valid, grounded
 from rulekd.constraints.plan import Backend, Planned, plan
@@ -121,7 +121,8 @@ class Constraints(nn.Module):
         view = View(self._facts(logits, mask), scenes)
         images = {str(t): View(self._facts(of_image, mask), None) for t, of_image in (views or {}).items()}
         read = [
-            one for one in self.planned
+            one
+            for one in self.planned
             if not isinstance(one.rule.formula, Under) or str(one.rule.formula.transform) in images
         ]
         for one in read:
@@ -150,9 +151,12 @@ class Reading(Mapping[str, "RuleReading"]):
     @cached_property
     def loss(self) -> Tensor:
         """Scalar >= 0: the mean over rules of the mean over valid groundings. 0 when no rule trains."""
-        parts = [part for part in self.losses.values()]
+        parts = list(self.losses.values())
         if not parts:
-            return sum((value.sum() * 0 for value in self.view.facts.values.values() if value.is_floating_point()), torch.zeros(()))
+            return sum(
+                (value.sum() * 0 for value in self.view.facts.values.values() if value.is_floating_point()),
+                torch.zeros(()),
+            )
         return torch.stack(parts).mean()
 
     @cached_property
@@ -276,7 +280,10 @@ def _clause_rules(reading: Reading) -> dict[str, tuple[Tensor, Tensor]]:
     """(loss, violation) of every rule made of clauses; clauses of one shape are computed as one."""
     constraints, facts = reading.constraints, reading.view.facts
     sharp = View(
-        replace(facts, values={n: v if v.dtype == torch.bool else v * constraints.sharpness for n, v in facts.values.items()}),
+        replace(
+            facts,
+            values={n: v if v.dtype == torch.bool else v * constraints.sharpness for n, v in facts.values.items()},
+        ),
         reading.view.scenes,
     )
     stacks: dict[tuple[Axes, ...], list[tuple[str, dict[Axes, Tensor], Tensor]]] = {}

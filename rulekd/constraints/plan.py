@@ -22,7 +22,6 @@ from kg.formulas import (
     walk,
 )
 from kg.normal import clauses, free_variables
-
 from rulekd.constraints.clause import Clause, Literal
 from rulekd.grounding import sides
 
@@ -75,7 +74,9 @@ def plan(rule: Rule) -> Planned:
         if members and not any(isinstance(literal.formula, Compare) for literal in members):
             return Planned(rule, Backend.EXCLUSIVE, variables, literals=members, why="a count of literals")
     try:
-        found = tuple(Clause.of(kept, variables) for clause in clauses(formula) if (kept := _distinct(clause)) is not None)
+        found = tuple(
+            Clause.of(kept, variables) for clause in clauses(formula) if (kept := _distinct(clause)) is not None
+        )
     except FormulaError as error:
         return Planned(rule, Backend.NONE, variables, why=error.message)
     if not any(isinstance(literal.formula, Atom) for clause in found for literal in clause.literals):

@@ -7,8 +7,8 @@ contraction, never held grounding by grounding:
 
     sum_abc (L_ab L_bc (1 - L_ac))^p = sum_ac (L^p @ L^p)_ac (1 - L_ac)^p,
 
-one batched matrix product with zero where a place is not allowed. The gradient of a saturated literal is that of the sigmoid,
-dead beyond about 30 logits. It fits when the teacher is clean and rules are exact; it punishes honest doubt
+one batched matrix product with zero where a place is not allowed. The gradient of a saturated literal is that of the
+sigmoid, dead beyond about 30 logits. It fits when the teacher is clean and rules are exact; it punishes honest doubt
 (0.6, 0.6, 0.4 costs 0.22), and collapses under label noise.
 """
 

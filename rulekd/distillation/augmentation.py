@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from kg import Rule
-from kg.formulas import Atom, Iff, Transform, Under
 from torch import Tensor
 
+from kg import Rule
+from kg.formulas import Atom, Iff, Transform, Under
 from rulekd.distillation.transfers import Batch, Targets
 from rulekd.grounding import place
 from rulekd.scenes.transforms import apply, unacted

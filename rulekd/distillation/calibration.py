@@ -15,20 +15,17 @@ from typing import Literal, TypeAlias
 
 import networkx as nx
 import numpy as np
-from kg import Formula
-from kg.formulas import Atom, Iff, Under
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from kg import Formula
+from kg.formulas import Atom, Iff, Under
 from rulekd.facts import Facts
-
 
 Score: TypeAlias = Literal["f1", "accuracy"]
 
 
-def calibrate(
-    answers: Facts, decisions: Facts, laws: Sequence[Formula] = (), score: Score = "f1"
-) -> dict[str, float]:
+def calibrate(answers: Facts, decisions: Facts, laws: Sequence[Formula] = (), score: Score = "f1") -> dict[str, float]:
     """Threshold by predicate, probabilities in (0, 1).
 
     answers: log-odds. decisions: what they are held against, the same scenes. laws: equalities that tie thresholds.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+
 from kg import Formula, Rule, RulekdError, Vocabulary
 from kg.formulas import Atom, Under, walk
 from kg.variables import rebuild
-
 from rulekd.grounding import View, count
 from rulekd.predictor import labels_as_facts
 from rulekd.scenes import SceneSet

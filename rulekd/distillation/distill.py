@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
+
 from kg import RulekdError
 from kg.formulas import Atom, walk
-
 from rulekd.constraints import trainable
 from rulekd.distillation.calibration import calibrate
 from rulekd.distillation.labels import Labels
@@ -75,7 +75,7 @@ def distill(
 
 
 def _held_out(student: Predictor, held: SceneSet) -> Callable[[], float] | None:
-    """The loss on labels that are not learned from: it ends plain training where noise begins to be learned by heart."""
+    """The loss on labels that are not learned from; it grows where noise begins to be learned by heart."""
     labels = _labels(held, student)
     if labels is None:
         return None
@@ -115,7 +115,8 @@ def _check(teacher: Predictor | None, student: Predictor, transfers: Sequence[Tr
     """What would fail, or teach nothing, after minutes of training, fails here."""
     if teacher is not None and not set(teacher.vocabulary) & set(student.vocabulary):
         raise RulekdError(
-            f"teacher and student share no predicate: {', '.join(teacher.vocabulary)} / {', '.join(student.vocabulary)}",
+            f"teacher and student share no predicate: {', '.join(teacher.vocabulary)} and "
+            f"{', '.join(student.vocabulary)}",
             hint="Give both the same vocabulary.",
         )
     names = [transfer.name for transfer in transfers]

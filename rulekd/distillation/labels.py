@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kg import RulekdError
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from kg import RulekdError
 from rulekd.distillation.transfers import Step, Transfer, mean_over
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from kg import Rule, RulekdError
-from kg.formulas import Atom, Transform, Under, walk
 from sklearn.metrics import average_precision_score, f1_score
 
+from kg import Rule, RulekdError
+from kg.formulas import Atom, Transform, Under, walk
 from rulekd.constraints import trainable
 from rulekd.constraints.constraints import Rules
 from rulekd.facts import Facts

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
-from kg import RulekdError
 from torch import Tensor
 
+from kg import RulekdError
 from rulekd.constraints import Constraints, compile, trainable
 from rulekd.constraints.constraints import Rules as Given
 from rulekd.constraints.constraints import Semantics

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kg import FileFormatError, KnowledgeGraph, RulekdError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from kg import FileFormatError, KnowledgeGraph, RulekdError
 from rulekd.distillation.ledger import Entry, warnings_of
 from rulekd.distillation.rules import Rules
 from rulekd.distillation.trainer import Training

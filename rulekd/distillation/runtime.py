@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import torch
-from kg import RulekdError
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+
+from kg import RulekdError
 
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from kg import RulekdError
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
+from kg import RulekdError
 from rulekd.distillation.transfers import Step, Transfer, mean_over
 
 

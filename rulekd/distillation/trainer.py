@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from kg import RulekdError
 from torch import Tensor
 
+from kg import RulekdError
 from rulekd.distillation.augmentation import Augmentation
 from rulekd.distillation.ledger import Entry, gradient_norms
 from rulekd.distillation.runtime import Precision, Runtime
@@ -104,8 +104,8 @@ def train(
         weights = [p for p in student.module.parameters() if p.requires_grad]
         if not weights:
             raise RulekdError("the student has no trainable parameters", hint="Check requires_grad of its weights.")
-        optimiser = torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
-        module, optimiser = runtime.prepare(student.module, optimiser)
+        made = torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
+        module, optimiser = runtime.prepare(student.module, made)
         learner = student.with_module(module)
         module.train()
         values: list[dict[str, float]] = []
@@ -122,7 +122,7 @@ def train(
             loss = torch.stack(list(terms.values())).sum()
             if not bool(torch.isfinite(loss)):
                 raise RulekdError(
-                    f"the loss is {loss.item()} at step {step}: {({n: v.item() for n, v in terms.items()})}",
+                    f"the loss is {loss.item()} at step {step}: { ({n: v.item() for n, v in terms.items()}) }",
                     hint="Lower the learning rate, or check the inputs for extreme values.",
                 )
             optimiser.zero_grad(set_to_none=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kg import And, Atom, Formula, Iff, Implies, Not, Or
-
 from rulekd.extraction.counting import matrices, oriented_atoms
 from rulekd.extraction.discovery import Discovery, Proposals
 

@@ -22,12 +22,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from kg import Formula
-from kg.formulas import And, Iff, Implies, Not, Or, Transform, Under
-from kg.normal import free_variables
 from scipy.stats import norm
 from torch import Tensor
 
+from kg import Formula
+from kg.formulas import And, Iff, Implies, Not, Or, Transform, Under
+from kg.normal import free_variables
 from rulekd.facts import along, distinct
 from rulekd.grounding import View, atoms_valid, count, truth
 
@@ -106,6 +106,7 @@ def renamed(view: View, generator: torch.Generator) -> View:
     order = noise.argsort(1)  # real objects first, in random order ...
     place = (~facts.objects).long().argsort(dim=1, stable=True)  # ... and the places of real objects, in order
     rename = torch.empty_like(order).scatter_(1, place, order)
+
     def act(values: Tensor) -> Tensor:
         for axis in range(1, values.dim()):
             index = rename.reshape(len(facts), *(-1 if a == axis else 1 for a in range(1, values.dim())))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from kg import And, Atom, Formula, Implies, Or
 
+from kg import And, Atom, Formula, Implies, Or
 from rulekd.extraction.counting import ChainCounts
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.pairs import exclusive_sets
@@ -26,9 +26,7 @@ def compositions(seen: Discovery) -> Proposals:
     held = seen.held(counts.live, counts.live - counts.hits)
     for place in range(len(counts.heads)):
         held[place, place, place] = False
-    chains = tuple(
-        _chain(counts.atoms[i], counts.atoms[j], (counts.heads[k],)) for i, j, k in held.nonzero().tolist()
-    )
+    chains = tuple(_chain(counts.atoms[i], counts.atoms[j], (counts.heads[k],)) for i, j, k in held.nonzero().tolist())
     found = Proposals(chains, held.numel() - len(counts.heads))
     for group in exclusive_sets(seen):
         if len(group) > 2:

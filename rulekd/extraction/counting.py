@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from kg import Atom
 from torch import Tensor
 
+from kg import Atom
 from rulekd.facts import Facts
 
 #: Whole numbers up to here are exact in float32.
@@ -142,7 +142,7 @@ def count_chains(facts: Facts) -> ChainCounts:
 
 def _parts(facts: Facts, entries: int) -> list[Tensor]:
     step = max(1, BLOCK // max(entries, 1))
-    return list(torch.arange(len(facts), device=facts.objects.device).split(step))
+    return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from kg import Atom, Formula, Transform
 from torch import Tensor
 
+from kg import Atom, Formula, Transform
 from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.facts import Facts

@@ -20,13 +20,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from kg import Citation, Evidence, Formula, Kind, Ledger, Provenance, Rule
-from kg.formulas import Atom, Under, walk
 from numpy.typing import NDArray
 
+from kg import Citation, Evidence, Formula, Kind, Ledger, Provenance, Rule
+from kg.formulas import Atom, Under, walk
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_by_chance
-from rulekd.facts import Facts
 from rulekd.grounding import View, blocks, count
 
 #: Units under which no level is confirmed, however well the rule holds.

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import torch
-from kg import Formula, Kind, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
 from torch import Tensor
 
+from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.counting import count_pairs
@@ -74,7 +74,9 @@ def mine(
     """
     whole = Part(facts, {}, labels, {}, None)
     discovery, confirmation = split(whole)
-    return _mine(discovery, confirmation, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress)
+    return _mine(
+        discovery, confirmation, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress
+    )
 
 
 def extract(
@@ -160,8 +162,12 @@ def _mine(
     progress: Report | None,
 ) -> KnowledgeGraph:
     found = twins(count_pairs(discovery.facts, 2)) if 2 in Discovery(discovery.facts).arities() else {}
-    on_discovery, on_confirmation = (_source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation))
-    parts = [Discovery(on_discovery.unsure.facts, {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images})]
+    on_discovery, on_confirmation = (
+        _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
+    )
+    parts = [
+        Discovery(on_discovery.unsure.facts, {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images})
+    ]
     if discovery.labels is not None:
         # What holds in clean labels is proposed too, however well the network obeys it.
         parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP))
@@ -184,7 +190,9 @@ def _mine(
     rules = confirm(
         list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
     )
-    cited = {c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)}
+    cited = {
+        c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
+    }
     graph = KnowledgeGraph(
         vocabulary,
         rules,
@@ -197,7 +205,7 @@ def _mine(
 
 def _doubts(source: Source) -> list[str]:
     return [
-        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules about it"
+        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules"
         for name in sorted(unreliable(source))
     ]
 
@@ -214,7 +222,9 @@ def _account(
     if units < MIN_UNITS:
         notes.append(f"no level can be confirmed on {units} independent units; at least {MIN_UNITS} are needed")
     elif not rules:
-        notes.append("nothing was confirmed: no candidate passed both tests; more scenes, or other predicates, may settle it")
+        notes.append(
+            "nothing was confirmed: no candidate passed both tests; more scenes, or other predicates, may settle it"
+        )
     return notes
 
 
@@ -258,5 +268,7 @@ def _select(part: Part, index: Tensor) -> Part:
 def _worlds(part: Part, cited: set[str | None]) -> dict[str, World]:
     view = View(part.facts, part.scenes)
     return {
-        part.facts.name(scene): world(view, scene) for scene in range(len(part.facts)) if part.facts.name(scene) in cited
+        part.facts.name(scene): world(view, scene)
+        for scene in range(len(part.facts))
+        if part.facts.name(scene) in cited
     }

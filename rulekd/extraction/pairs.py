@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import networkx as nx
-from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
 
+from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
 from rulekd.extraction.counting import PairCounts, matrices
 from rulekd.extraction.discovery import Discovery, Proposals
 

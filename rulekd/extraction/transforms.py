@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kg import Atom, Formula, Iff, Under, parse_transform
-
+from kg import Formula, Iff, Under, parse_transform
 from rulekd.extraction.discovery import Discovery, Proposals
 
 #: Asked of every network unless the caller names others.

@@ -11,11 +11,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import rulekd
 from kg import Formula, parse
 from kg.formulas import Atom, Not
 from kg.normal import clauses, free_variables
-
-import rulekd
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 
@@ -36,7 +36,9 @@ TEXTS = [
 Aggregate = Callable[[list[float]], tuple[float, float]]
 
 
-def logits(seed: int, scenes: int = 2, objects: int = 4, scale: float = 2.0) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+def logits(
+    seed: int, scenes: int = 2, objects: int = 4, scale: float = 2.0
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     arity = {"p": 1, "q": 1, "r": 2, "s": 2, "t": 0}
     values = {
@@ -47,7 +49,9 @@ def logits(seed: int, scenes: int = 2, objects: int = 4, scale: float = 2.0) -> 
     return values, mask
 
 
-def by_hand(formula: Formula, values: dict[str, torch.Tensor], mask: torch.Tensor, grounding: Aggregate) -> tuple[float, float]:
+def by_hand(
+    formula: Formula, values: dict[str, torch.Tensor], mask: torch.Tensor, grounding: Aggregate
+) -> tuple[float, float]:
     """(loss, violation): the mean over clauses of the mean over all groundings, one by one."""
     losses, violations = [], []
     variables = free_variables(formula)
@@ -160,7 +164,10 @@ def test_coherent_is_alive_at_the_worst_violation(dtype: torch.dtype, size: floa
 
 
 def test_an_implication_pulls_both_sides_alike_at_120() -> None:
-    values = {"r": torch.full((1, 2, 2), 120.0, requires_grad=True), "s": torch.full((1, 2, 2), -120.0, requires_grad=True)}
+    values = {
+        "r": torch.full((1, 2, 2), 120.0, requires_grad=True),
+        "s": torch.full((1, 2, 2), -120.0, requires_grad=True),
+    }
     rulekd.compile(["r(a, b) -> s(a, b)"])(values).loss.backward()
     for name, slope in (("r", 0.5), ("s", -0.5)):
         grad = values[name].grad
@@ -170,7 +177,10 @@ def test_an_implication_pulls_both_sides_alike_at_120() -> None:
 
 
 def test_honest_doubt_costs_nothing_but_in_product() -> None:
-    doubt = {"r": torch.logit(torch.tensor([[[0.5, 0.6], [0.6, 0.5]]])), "s": torch.logit(torch.tensor([[[0.5, 0.4], [0.4, 0.5]]]))}
+    doubt = {
+        "r": torch.logit(torch.tensor([[[0.5, 0.6], [0.6, 0.5]]])),
+        "s": torch.logit(torch.tensor([[[0.5, 0.4], [0.4, 0.5]]])),
+    }
     text = "r(a, b) & r(b, a) -> s(a, b)"  # 0.6, 0.6 and 0.4
     assert rulekd.compile([text])(doubt).loss.item() == 0
     assert rulekd.compile([text], semantics="product")(doubt).loss.item() == pytest.approx(0.36 * 0.6)
@@ -224,7 +234,9 @@ def test_a_resolvent_costs_at_most_its_parents(chances: list[float]) -> None:
     assert resolvent <= one + two + 1e-12
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "r(a, b) <-> s(b, a)", "exactly_one(r(a, b), s(a, b), r(b, a))", "at_most_one(p(a), q(a))"])
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "r(a, b) <-> s(b, a)", "exactly_one(r(a, b), s(a, b), r(b, a))", "at_most_one(p(a), q(a))"]
+)
 @pytest.mark.parametrize("semantics", ["coherent", "product"])
 def test_soft_tends_to_strict_as_logits_grow(text: str, semantics: str) -> None:
     """The soft violation of surer and surer answers is the share of groundings that Boolean logic breaks."""
@@ -232,7 +244,7 @@ def test_soft_tends_to_strict_as_logits_grow(text: str, semantics: str) -> None:
     for seed in range(3):
         values, mask = logits(seed)
         values = {name: value.sign() * 60 for name, value in values.items()}
-        facts = Facts({name: value for name, value in values.items()}, mask=mask)
+        facts = Facts(values, mask=mask)
         _, broken = count(parse(text), View(facts))
         reading = constraints(values, mask=mask)
         one = reading[text]
@@ -259,10 +271,14 @@ def test_permuting_objects_and_padding_change_nothing(text: str) -> None:
         return wide
 
     plain = constraints(values, mask=mask).loss
-    assert constraints({n: moved(v) for n, v in values.items()}, mask=mask[:, order]).loss.item() == pytest.approx(plain.item())
+    assert constraints({n: moved(v) for n, v in values.items()}, mask=mask[:, order]).loss.item() == pytest.approx(
+        plain.item()
+    )
     wide_mask = torch.zeros(1, 6, dtype=torch.bool)
     wide_mask[:, :4] = mask
-    assert constraints({n: padded(v) for n, v in values.items()}, mask=wide_mask).loss.item() == pytest.approx(plain.item())
+    assert constraints({n: padded(v) for n, v in values.items()}, mask=wide_mask).loss.item() == pytest.approx(
+        plain.item()
+    )
 
 
 def test_nothing_left_after_masking_is_zero_and_not_nan() -> None:

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 import torch
-from kg import parse
 
+from kg import parse
 from rulekd.extraction.chance import matrix_moments, p_by_chance, renamed, sampled, vector_moments
 from rulekd.facts import Facts
 from rulekd.grounding import View
