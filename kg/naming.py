@@ -21,6 +21,7 @@ from kg.formulas import (
     Not,
     Or,
     Same,
+    Transform,
     Under,
 )
 from kg.normal import canonical
@@ -197,7 +198,9 @@ def in_words(formula: Formula) -> str:
     >>> in_words(parse("left_of(a, b) & left_of(b, c) -> left_of(a, c)"))
     'If a is left of b and b is left of c, then a is left of c.'
     >>> in_words(parse("under mirror_x: left_of(a, b) <-> right_of(a, b)"))
-    'Where a is left of b, after mirror_x a is right of b, and the other way round.'
+    'Where a is left of b, after mirroring left and right a is right of b, and the other way round.'
+    >>> in_words(parse("under rotate_z(90 deg): bigger(a, b) <-> bigger(a, b)"))
+    'After turning by 90 deg about z, a is bigger than b just as before.'
     >>> in_words(parse("~(above(a, b) & below(a, b))"))
     'Never: a is above b and a is below b.'
     """
@@ -214,13 +217,36 @@ def _sentence(formula: Formula) -> str:
         case Not(part):
             return f"never: {_clause(part)}"
         case Under(transform, Implies(body, head)):
-            return f"where {_clause(body)}, after {transform} {_clause(head)}"
+            return f"where {_clause(body)}, after {_deed(transform)} {_clause(head)}"
         case Under(transform, Iff(left, right)):
             if left == right:
-                return f"{_clause(left)} just as before, after {transform}"
-            return f"where {_clause(left)}, after {transform} {_clause(right)}, and the other way round"
+                return f"after {_deed(transform)}, {_clause(left)} just as before"
+            return f"where {_clause(left)}, after {_deed(transform)} {_clause(right)}, and the other way round"
         case _:
             return f"always: {_clause(formula)}"
+
+
+#: What is done to a scene, by the name of the transform; the others by their text.
+_DEEDS: Final = {
+    "translate": "shifting everything",
+    "scale": "scaling everything",
+    "mirror_x": "mirroring left and right",
+    "mirror_y": "mirroring front and back",
+    "mirror_z": "mirroring top and bottom",
+}
+
+
+def _deed(transform: Transform) -> str:
+    if transform.name.startswith("rotate_") and len(transform.arguments) == 1:
+        return f"turning by {transform.arguments[0]} about {transform.name.removeprefix('rotate_')}"
+    return _DEEDS.get(str(transform), str(transform))
+
+
+#: Listed, since not every word that ends like them is one: 'father', 'under'.
+_COMPARATIVES: Final = frozenset(
+    "bigger smaller larger taller shorter longer wider narrower higher lower deeper nearer closer farther heavier "
+    "lighter older younger faster slower thicker thinner".split()  # noqa: SIM905 - a list would take twenty lines
+)
 
 
 def _clause(formula: Formula) -> str:
@@ -263,6 +289,8 @@ def _atom_words(atom: Atom) -> str:
     if not atom.arguments:
         return words
     first, *others = atom.arguments
+    if words in _COMPARATIVES and others:
+        words += " than"
     # 'contains', 'touches', 'has_wheels' are verbs already
     verb = words.split()[0] in ("is", "has") or (words.endswith("s") and " " not in words and len(others) == 1)
     return " ".join([first, *([] if verb else ["is"]), words, ", ".join(others)]).rstrip()
