@@ -41,6 +41,8 @@ class Facts:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     names: Sequence[str] | None = None
     exclusive: tuple[tuple[str, ...], ...] = ()
+    # Asked for again with every rule that is counted; the tensors are never written to.
+    _kept: dict[tuple[str, str | int], Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -102,17 +104,34 @@ class Facts:
         value = self.values[predicate]
         if value.dtype == torch.bool:
             return value
-        return value > log_odds(self.thresholds.get(predicate, 0.5))
+        key = ("crisp", predicate)
+        if key not in self._kept:
+            self._kept[key] = value > log_odds(self.thresholds.get(predicate, 0.5))
+        return self._kept[key]
 
     def validity(self, predicate: str) -> Tensor:
         """Bool, shape of the values: True where the grounding may be asked about (real, and meaningful, objects)."""
         arity = self.values[predicate].dim() - 1
-        allowed = torch.ones((len(self),) + (1,) * arity, dtype=torch.bool, device=self.objects.device)
-        for axis in range(arity):
-            allowed = allowed & along(self.objects, axis, arity)
-        if predicate in self.valid:
-            return allowed & self.valid[predicate]
-        return allowed & distinct(self.objects.shape[1], arity, self.objects.device)
+        if predicate not in self.valid:
+            return self.groundings(arity)
+        key = ("valid", predicate)
+        if key not in self._kept:
+            allowed = self.valid[predicate]
+            for axis in range(arity):
+                allowed = allowed & along(self.objects, axis, arity)
+            self._kept[key] = allowed
+        return self._kept[key]
+
+    def groundings(self, variables: int) -> Tensor:
+        """(B, N, ..., N) bool, one axis a variable: True where they stand for real and distinct objects."""
+        key = ("groundings", variables)
+        if key not in self._kept:
+            allowed = distinct(self.objects.shape[1], variables, self.objects.device)
+            allowed = allowed.expand(len(self), *allowed.shape[1:])
+            for axis in range(variables):
+                allowed = allowed & along(self.objects, axis, variables)
+            self._kept[key] = allowed
+        return self._kept[key]
 
     def select(self, index: Tensor) -> Facts:
         """The facts of the scenes numbered by ``index`` (K,) int64."""

@@ -80,14 +80,14 @@ def ground(formula: Formula, view: View, images: Mapping[str, View] | None = Non
         image = _image(formula, images or {})
         left, right = sides(formula.law)
         before, after = truth(left, variables, view), truth(right, variables, image)
-        valid = real(variables, view.facts) & atoms_valid(left, variables, view.facts)
+        valid = view.facts.groundings(len(variables)) & atoms_valid(left, variables, view.facts)
         valid = valid & atoms_valid(right, variables, image.facts)
         if isinstance(formula.law, Iff):
             alive, broken = before | after, before ^ after
         else:
             alive, broken = before, before & ~after
     else:
-        valid = real(variables, view.facts) & atoms_valid(formula, variables, view.facts)
+        valid = view.facts.groundings(len(variables)) & atoms_valid(formula, variables, view.facts)
         body = live(formula)
         alive = torch.ones_like(valid) if body is None else truth(body, variables, view)
         broken = ~truth(formula, variables, view)
@@ -196,10 +196,15 @@ def number(parts: Sequence[Tensor]) -> Tensor:
 
 
 def atoms_valid(formula: Formula, variables: Sequence[str], facts: Facts) -> Tensor:
-    """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about."""
+    """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about.
+
+    To be read together with ``facts.groundings``, which already rules out padding and objects that are not distinct.
+    """
     allowed = torch.ones((len(facts),) + (1,) * len(variables), dtype=torch.bool, device=facts.objects.device)
     for atom in outer_atoms(formula):
         _check(atom, facts)
+        if atom.predicate not in facts.valid and len(set(atom.arguments)) == len(atom.arguments):
+            continue  # any distinct objects will do
         allowed = allowed & place(facts.validity(atom.predicate), atom.arguments, variables)
     return allowed
 
@@ -213,25 +218,13 @@ def outer_atoms(formula: Formula) -> Iterator[Atom]:
             yield from outer_atoms(inner)
 
 
-def real(variables: Sequence[str], facts: Facts) -> Tensor:
-    """(B, N, ..., N) bool: the variables stand for real and distinct objects."""
-    axes, size = len(variables), facts.objects.shape[1]
-    allowed = torch.ones((len(facts),) + (size,) * axes, dtype=torch.bool, device=facts.objects.device)
-    for axis in range(axes):
-        allowed = allowed & along(facts.objects, axis, axes)
-    for first in range(axes):
-        for second in range(first + 1, axes):
-            allowed = allowed & ~same(variables[first], variables[second], variables, facts)
-    return allowed
-
-
 def _inner(bound: Sequence[str], part: Formula, variables: Sequence[str], view: View) -> tuple[Tensor, Tensor]:
     """Truth of a quantified part over (variables + bound), and where its witnesses count."""
     fresh = {name: _fresh(name, variables) for name in bound}
     part = rename(part, fresh)
     inner = (*variables, *fresh.values())
     shape = (len(view.facts),) + (view.facts.objects.shape[1],) * len(inner)
-    witness = real(inner, view.facts) & atoms_valid(part, inner, view.facts)
+    witness = view.facts.groundings(len(inner)) & atoms_valid(part, inner, view.facts)
     return truth(part, inner, view).expand(shape), witness.expand(shape)
 
 

@@ -18,7 +18,7 @@ from rulekd.constraints import coherent, consistency, exclusive, product
 from rulekd.constraints.clause import Axes, Literal, allowed, count_valid, grounded
 from rulekd.constraints.plan import Backend, Planned, plan
 from rulekd.facts import Facts
-from rulekd.grounding import View, atoms_valid, count, ground, place, real, truth
+from rulekd.grounding import View, atoms_valid, count, ground, place, truth
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
 
@@ -323,7 +323,7 @@ def _equality(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
     other = reading.images[str(formula.transform)] if isinstance(formula, Under) else reading.view
     left, right = one.literals
     sides = [_side(left, one, reading.view), _side(right, one, other)]
-    valid = real(one.variables, reading.view.facts)
+    valid = reading.view.facts.groundings(len(one.variables))
     for literal, view in ((left, reading.view), (right, other)):
         valid = valid & atoms_valid(literal.formula, one.variables, view.facts)
     return _mean(consistency.losses(*sides), valid), _mean(consistency.violations(*sides).detach(), valid)
@@ -331,7 +331,7 @@ def _equality(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
 
 def _exclusive(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
     """(loss, violation) of exactly_one or at_most_one."""
-    valid = real(one.variables, reading.view.facts)
+    valid = reading.view.facts.groundings(len(one.variables))
     for literal in one.literals:
         valid = valid & atoms_valid(literal.formula, one.variables, reading.view.facts)
     members = [_side(literal, one, reading.view) for literal in one.literals]

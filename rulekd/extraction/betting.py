@@ -31,18 +31,13 @@ def log_capital_below(values: ArrayLike, mean: float) -> float:
     >>> round(log_capital_below([0.0] * 10, 0.5), 2)          # log(0.5 * 2^10 + ...)
     6.28
     """
-    x, count = _tally(values)
-    if mean <= 0:
-        return -math.inf if x.size and x[0] < 0 else 0.0
-    if mean >= 1:
-        return math.inf if (x < 1).any() else 0.0
-    return _mixture((mean - x) / (1 - mean), count)
+    return _below(*_tally(values), mean)
 
 
 def log_capital_above(values: ArrayLike, mean: float) -> float:
     """log capital of the gambler who bets that the mean lies above ``mean``; infinite once 0 is refuted."""
     x, count = _tally(values)
-    return log_capital_below(np.repeat(1 - x, count.astype(int)), 1 - mean)
+    return _below(1 - x, count, 1 - mean)
 
 
 def p_at_most(values: ArrayLike, tolerance: float) -> float:
@@ -61,18 +56,23 @@ def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]
     if not x.size:
         return None
     threshold = math.log(2 / (1 - confidence))
-    flipped = np.repeat(1 - x, count.astype(int))
-    high = _cross(np.repeat(x, count.astype(int)), threshold)
-    low = 1 - _cross(flipped, threshold)
-    return max(0.0, low), min(1.0, high)
+    return max(0.0, 1 - _cross(1 - x, count, threshold)), min(1.0, _cross(x, count, threshold))
 
 
-def _cross(values: NDArray[np.float64], threshold: float) -> float:
+def _below(x: NDArray[np.float64], count: NDArray[np.float64], mean: float) -> float:
+    if mean <= 0:
+        return 0.0
+    if mean >= 1:
+        return math.inf if (x < 1).any() else 0.0
+    return _mixture((mean - x) / (1 - mean), count)
+
+
+def _cross(x: NDArray[np.float64], count: NDArray[np.float64], threshold: float) -> float:
     """The least mean against which the capital reaches exp(threshold), by bisection; 1 when none does."""
-    low, high = float(values.mean()), 1.0
+    low, high = float(x @ count / count.sum()), 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        if log_capital_below(values, middle) >= threshold:
+        if _below(x, count, middle) >= threshold:
             high = middle
         else:
             low = middle

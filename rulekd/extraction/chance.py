@@ -28,7 +28,6 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import And, Iff, Implies, Not, Or, Transform, Under
 from kg.normal import free_variables
-from rulekd.facts import along, distinct
 from rulekd.grounding import View, atoms_valid, count, truth
 
 
@@ -121,10 +120,7 @@ def renamed(view: View, generator: torch.Generator) -> View:
 def _summed(side: Formula, shared: tuple[str, ...], view: View) -> Tensor:
     """(B, N) or (B, N, N) float64: number of true groundings of a side by the objects of the shared variables."""
     variables = (*shared, *(v for v in free_variables(side) if v not in shared))
-    size = view.facts.objects.shape[1]
-    allowed = atoms_valid(side, variables, view.facts) & distinct(size, len(variables), view.facts.objects.device)
-    for axis in range(len(variables)):
-        allowed = allowed & along(view.facts.objects, axis, len(variables))
+    allowed = atoms_valid(side, variables, view.facts) & view.facts.groundings(len(variables))
     holds = truth(side, variables, view) & allowed
     axes = tuple(range(1 + len(shared), 1 + len(variables)))
     return (holds.sum(axes) if axes else holds).double()

@@ -57,7 +57,7 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
             graph.add_node(i)
         for j in range(i):
             rarer = min(float(counts.first[i, j]), float(counts.second[i, j]))
-            if seen.holds(rarer, float(counts.both[i, j])):
+            if rarer > 0 and float(counts.both[i, j]) <= seen.slack * rarer:
                 graph.add_edge(i, j)
     truths, valids = matrices(seen.facts, counts.atoms[:size])
     for clique in nx.find_cliques(graph):

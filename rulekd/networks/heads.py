@@ -18,7 +18,7 @@ MAX_ARITY = 2
 class Heads(nn.Module):
     """Log-odds of every predicate of a vocabulary.
 
-    arity 2: an MLP over (h_i, h_j, g_ij) and, with ``products``, the elementwise h_i h_j, with h the features of objects
+    arity 2: an MLP over (h_i, h_j, g_ij) and, with ``products``, the elementwise h_i h_j; h are the features of objects
     and g the geometry of the pair. Its first layer is applied to the parts apart and added up, which is the same
     function at a fraction of the work. Products make "of the same shape" easy to learn where labels are noisy.
     arity 1: an MLP over h_i. arity 0: an MLP over the mean of h over the real objects (0 without any).
