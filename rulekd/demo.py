@@ -38,8 +38,8 @@ class Settings:
     students are told about. steps: of each student. temperature: of soft labels. seed: of everything.
     """
 
-    rooms: int = 800
-    teacher_epochs: int = 15
+    rooms: int = 600
+    teacher_epochs: int = 20
     share: float = 0.05
     steps: int = 1500
     temperature: float = 2.0
@@ -101,9 +101,7 @@ def demonstrate(settings: Settings, show: Show) -> Demonstration:
         )
     test = scenes.part("test")
     measured = {name: evaluate(run.predictor, test, graph, teacher) for name, run in runs.items()}
-    return Demonstration(
-        settings, scenes, len(told), graph, teaching, evaluate(teacher, test, graph, teacher), runs, measured
-    )
+    return Demonstration(settings, scenes, len(told), graph, teaching, evaluate(teacher, test, graph), runs, measured)
 
 
 def rooms_of(settings: Settings) -> SceneSet:
@@ -157,7 +155,7 @@ def report_of(found: Demonstration) -> Report:
         ),
         ("Judged on", f"{len(test)} rooms that neither teacher nor students learned from; one seed, {settings.seed}."),
     )
-    arms = [Arm("teacher", found.teacher)]
+    arms = [Arm("teacher", found.teacher, found.teaching.history, tuple(found.teaching.warnings))]
     arms += [
         Arm(TITLES[name], found.students[name], run.history, tuple(run.warnings)) for name, run in found.runs.items()
     ]

@@ -49,4 +49,4 @@ def _text(value: str | float) -> str:
 
 def _clean(text: str) -> str:
     """Without signs that HTML cannot hold (control characters, halves of characters), each as a dot."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "·" for c in text)
+    return "".join(c if c.isprintable() or c in "\n\t\u00a0" else "·" for c in text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kg import Citation, KnowledgeGraph, Rule, RulekdError, in_words
+from kg import Citation, Kind, KnowledgeGraph, Rule, RulekdError, in_words
 from kg.files import write_atomically
-from kg.tables import rate_text
+from kg.formulas import Under
 from rulekd.distillation.measures import Measures
 from rulekd.report.contents import Arm, Report
 from rulekd.report.ledgers import chart
@@ -15,7 +15,7 @@ from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.pictures import legend, picture
 from rulekd.report.strongest import kind_of, strongest
 from rulekd.report.style import STYLE
-from rulekd.report.wording import ledger_words, percent
+from rulekd.report.wording import interval_words, ledger_words, percent
 
 #: Written out: the attribute is called as the function's own first argument is.
 VIEWPORT = Markup('<meta name="viewport" content="width=device-width, initial-scale=1">')
@@ -91,7 +91,7 @@ def _cells(measures: Measures | None) -> list[Markup]:
 
 def _share(value: float | None, kind: str) -> Markup:
     """A fraction with a bar under it."""
-    bar = None if value is None else tag("i", class_=f"bar {kind}", style=f"width:{100 * value:.1f}%")
+    bar = None if value is None else tag("i", tag("i", style=f"width:{100 * value:.1f}%"), class_=f"bar {kind}")
     return tag("td", percent(value), bar, class_="number")
 
 
@@ -115,6 +115,7 @@ def _rules(told: Sequence[Rule], graph: KnowledgeGraph) -> Markup:
 def _rule(rule: Rule) -> Markup:
     evidence = rule.evidence
     assert evidence is not None  # strongest() tells of rules with evidence only
+    said = [rule.name, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
     ledgers = [
         joined(tag("dt", head), tag("dd", *(tag("span", words) for words in ledger_words(ledger) if words)))
         for head, ledger in (("obeyed by the teacher", evidence.teacher), ("true in the data", evidence.data))
@@ -122,7 +123,8 @@ def _rule(rule: Rule) -> Markup:
     return tag(
         "li",
         tag("p", in_words(rule), class_="words"),
-        tag("p", tag("code", rule.text), " ", tag("span", f"{rule.name} · {rule.kind.value}", class_="faint")),
+        tag("p", tag("code", rule.text)),
+        tag("p", " · ".join(said), class_="faint"),
         tag("dl", *ledgers, class_="ledgers"),
     )
 
@@ -130,6 +132,7 @@ def _rule(rule: Rule) -> Markup:
 def _pictures(told: Sequence[Rule], graph: KnowledgeGraph) -> Markup | None:
     figures: list[Markup] = []
     kinds: set[str] = set()
+    scenes: set[str] = set()
     # rules of two objects or more say something about where things stand
     for rule in sorted(told, key=_objects, reverse=True):
         if len(kinds) == PICTURED or kind_of(rule) in kinds or rule.evidence is None:
@@ -137,7 +140,7 @@ def _pictures(told: Sequence[Rule], graph: KnowledgeGraph) -> Markup | None:
         made = [
             figure
             for verdict, cited in (("kept", rule.evidence.examples), ("broken", rule.evidence.counterexamples))
-            if (figure := _figure(rule, verdict, cited, graph)) is not None
+            if (figure := _figure(rule, verdict, cited, graph, scenes)) is not None
         ]
         if made:
             kinds.add(kind_of(rule))
@@ -153,17 +156,21 @@ def _objects(rule: Rule) -> int:
     return len(rule.evidence.examples[0].binding) if rule.evidence is not None and rule.evidence.examples else 0
 
 
-def _figure(rule: Rule, verdict: str, cited: Sequence[Citation], graph: KnowledgeGraph) -> Markup | None:
-    """The first of the citations that can be drawn."""
-    for citation in cited:
+def _figure(
+    rule: Rule, verdict: str, cited: Sequence[Citation], graph: KnowledgeGraph, shown: set[str]
+) -> Markup | None:
+    """The first of the citations that can be drawn, preferably of a scene that is not ``shown`` yet; it is then."""
+    for citation in sorted(cited, key=lambda c: c.scene in shown):
         world = graph.worlds.get(citation.world) if citation.world is not None else None
         drawn = None if world is None else picture(world, citation)
         if drawn is not None and world is not None:
+            shown.add(citation.scene)
+            before = " (before the change)" if isinstance(rule.formula, Under) else ""
             caption = tag(
                 "figcaption",
                 tag("b", verdict, class_=verdict),
                 f" {in_words(rule)}",
-                tag("span", f"{legend(world, citation)} · {citation.scene}", class_="faint"),
+                tag("span", f"{legend(world, citation)} · {citation.scene}{before}", class_="faint"),
             )
             return tag("figure", drawn, caption)
     return None
@@ -204,7 +211,12 @@ def _all_axioms(graph: KnowledgeGraph) -> Markup | None:
         texts = ["–"] * 4
         if evidence is not None:
             data = None if evidence.data is None else evidence.data.confidence
-            texts = [percent(evidence.confidence), rate_text(evidence.interval), f"{evidence.support:,}", percent(data)]
+            texts = [
+                percent(evidence.confidence),
+                interval_words(evidence.interval),
+                f"{evidence.support:,}",
+                percent(data),
+            ]
         status = rule.status.value + ("" if evidence is None or evidence.confirmed else ", not confirmed")
         cells = [tag("td", text, class_="number") for text in texts]
         rows.append(tag("tr", tag("td", tag("code", rule.text)), *cells, tag("td", status)))

@@ -114,12 +114,13 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _panel(shapes: Sequence[Shape], side: str, scale: float, x0: float, y0: float) -> Markup:
-    """The shapes from the lowest (farthest) to the highest (nearest), then the letters above all of them.
+    """The shapes from the lowest (farthest) to the highest (nearest); above them all outlines and letters of the cited.
 
     x0, y0: where the view's origin lies in the picture; the picture's y runs downwards.
     """
     drawn: list[Markup] = []
-    letters: list[Markup] = []
+    outlines: list[Markup] = []
+    letters: list[tuple[str, float, float]] = []
     cited = sorted({shape.variables for shape in shapes if shape.variables})
     for shape in shapes:
         corners = [(x0 + scale * x, y0 - scale * y) for x, y in (shape.plan if side == "plan" else shape.elevation)]
@@ -127,10 +128,14 @@ def _panel(shapes: Sequence[Shape], side: str, scale: float, x0: float, y0: floa
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         drawn.append(tag("polygon", tag("title", shape.name), points=points, class_=kind))
         if shape.variables:
+            outlines.append(tag("polygon", points=points, class_="outline"))
             x = sum(corner[0] for corner in corners) / len(corners)
             y = sum(corner[1] for corner in corners) / len(corners)
-            letters.append(tag("text", shape.variables, x=x, y=y + 4, class_="letter"))
-    return joined(*drawn, *letters)
+            # letters that would lie on each other are stacked
+            while any(abs(x - other_x) < 11 and abs(y - other_y) < 12 for _, other_x, other_y in letters):
+                y -= 6
+            letters.append((shape.variables, x, y))
+    return joined(*drawn, *outlines, *(tag("text", text, x=x, y=y + 4, class_="letter") for text, x, y in letters))
 
 
 def _ruler(scale: float, y: float) -> Markup:

@@ -23,7 +23,7 @@ def of_run(run: Run, scenes: SceneSet | None = None, teacher: Predictor | None =
         measured = evaluate(run.predictor, test, run.graph, teacher)
         arms = [Arm("student", measured, run.history, tuple(run.warnings))]
         if teacher is not None:
-            arms.insert(0, Arm("teacher", evaluate(teacher, test, run.graph, teacher)))
+            arms.insert(0, Arm("teacher", evaluate(teacher, test, run.graph)))
         judged = f"{len(test)} scenes of the test part of {scenes.source}"
         if measured.f1 is not None:
             judged += f": macro-F1 {percent(measured.f1)}, rules violated {percent(measured.violation)}"

@@ -5,13 +5,13 @@ STYLE = """
   color-scheme: light dark;
   --page: #fbfbf9; --ink: #22252a; --faint: #666c75; --line: #dcdfe3; --card: #ffffff;
   --good: #2f7d5b; --bad: #b3522e; --floor: #9aa1aa; --thing: #e6e8eb; --edge: #b4bac2;
-  --c0: #3d74c7; --c1: #d98324; --c2: #2f8f6b; --c3: #8a5bb5; --letter: #ffffff;
+  --c0: #3d74c7; --c1: #d98324; --c2: #2f8f6b; --c3: #8a5bb5;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #16181b; --ink: #e4e6e9; --faint: #9aa1ab; --line: #33383f; --card: #1d2024;
     --good: #5cb88f; --bad: #df8a63; --floor: #6b727c; --thing: #2b2f35; --edge: #565d67;
-    --c0: #6f9fe8; --c1: #e8a357; --c2: #5fc29b; --c3: #b48ddb; --letter: #16181b;
+    --c0: #6f9fe8; --c1: #e8a357; --c2: #5fc29b; --c3: #b48ddb;
   }
 }
 * { box-sizing: border-box; }
@@ -21,6 +21,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 16px; }
 h2 { font-size: 1.15rem; margin: 40px 0 8px; padding-bottom: 4px; border-bottom: 1px solid var(--line); }
 p { margin: 6px 0; max-width: 75ch; }
 code { font: 0.86rem/1.4 ui-monospace, monospace; }
+p.faint { max-width: none; }
 .faint, dt { color: var(--faint); font-size: 0.86rem; }
 dl { margin: 0; }
 dd { margin: 0; }
@@ -31,9 +32,10 @@ th, td { text-align: left; padding: 7px 12px 7px 0; border-bottom: 1px solid var
 thead th { color: var(--faint); font-weight: 500; font-size: 0.86rem; vertical-align: bottom; }
 tbody th { font-weight: 600; }
 th.number, td.number { text-align: right; padding-left: 12px; white-space: nowrap; }
-.bar { display: block; height: 3px; border-radius: 2px; margin: 3px 0 0 auto; min-width: 1px; }
-.bar.good { background: var(--good); }
-.bar.bad { background: var(--bad); }
+.bar { display: block; height: 4px; width: 84px; border-radius: 2px; margin: 4px 0 0 auto; background: var(--line); }
+.bar i { display: block; height: 4px; border-radius: 2px; }
+.bar.good i { background: var(--good); }
+.bar.bad i { background: var(--bad); }
 .rules { padding-left: 26px; }
 .rules li { margin: 0 0 18px; }
 .rules p { margin: 0; }
@@ -42,6 +44,7 @@ th.number, td.number { text-align: right; padding-left: 12px; white-space: nowra
 .ledgers dd { font-size: 0.9rem; }
 .ledgers span + span { color: var(--faint); margin-left: 10px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 18px; margin-top: 12px; }
+.figures { align-items: start; }
 figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 figcaption { font-size: 0.9rem; margin-top: 8px; }
 figcaption .faint { display: block; }
@@ -52,11 +55,12 @@ svg { display: block; width: 100%; height: auto; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--ink); }
 svg .small { font-size: 9px; fill: var(--faint); }
 svg .end { text-anchor: end; }
-svg .letter { text-anchor: middle; font-weight: 700; fill: var(--letter); }
+svg .letter { text-anchor: middle; font-weight: 700; paint-order: stroke; stroke: var(--card); stroke-width: 3.5; }
 .floor { stroke: var(--floor); stroke-width: 1; }
 .ruler { stroke: var(--faint); stroke-width: 2; }
 .thing { fill: var(--thing); stroke: var(--edge); stroke-width: 0.8; fill-opacity: 0.75; }
 .cited { stroke: var(--ink); stroke-width: 1.4; fill-opacity: 0.92; }
+.outline { fill: none; stroke: var(--ink); stroke-width: 1.4; }
 .c0 { fill: var(--c0); } .c1 { fill: var(--c1); } .c2 { fill: var(--c2); } .c3 { fill: var(--c3); }
 .term { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 .t0 { stroke: var(--c0); } .t1 { stroke: var(--c1); } .t2 { stroke: var(--c2); } .t3 { stroke: var(--c3); }

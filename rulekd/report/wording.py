@@ -7,27 +7,34 @@ from kg.tables import rate_text
 
 
 def percent(fraction: float | None) -> str:
-    """A fraction in per cent, with one digit after the point; what is less than a twentieth of a per cent shows more.
+    r"""A fraction in per cent, with one digit after the point; what is less than a twentieth of a per cent shows more.
 
-    >>> percent(0.9312), percent(0.00012), percent(0.0), percent(None)
-    ('93.1 %', '0.012 %', '0 %', '–')
+    The space before the sign does not break.
+
+    >>> [percent(value).replace("\u00a0", " ") for value in (0.9312, 0.00012, 0.0, 1.0, None)]
+    ['93.1 %', '0.012 %', '0 %', '100 %', '–']
     """
     if fraction is None:
         return "–"
     if fraction in (0, 1):
-        return f"{100 * fraction:.0f} %"
-    return f"{100 * fraction:.1f} %" if 0.0005 <= fraction <= 0.9995 else f"{100 * fraction:.3f} %"
+        return f"{100 * fraction:.0f}\u00a0%"
+    return f"{100 * fraction:.1f}\u00a0%" if 0.0005 <= fraction <= 0.9995 else f"{100 * fraction:.3f}\u00a0%"
 
 
 def ledger_words(ledger: Ledger | None) -> tuple[str, str]:
-    """How often a rule was broken, and how often it is at most: counts, then rate and interval.
+    r"""How often a rule was broken, and how often it is at most: counts, then rate and interval.
 
     >>> ledger_words(Ledger(support=1200, violations=3, units=40, rate=0.002, interval=(0.0, 0.03)))
-    ('3 of 1,200 live groundings break it, in 40 units', 'violation rate 0.2 %, 95 %: 0.00 to 3.00 %')
+    ('3 of 1,200 live groundings break it, in 40 units', 'violation rate 0.2\xa0%; 95 %: 0.00 to 3.00\xa0%')
     """
     if ledger is None:
         return "not tested: no labels", ""
     if not ledger.support:
         return "never put to the test", ""
     broken = f"{ledger.violations:,} of {ledger.support:,} live groundings break it, in {ledger.units:,} units"
-    return broken, f"violation rate {percent(ledger.rate)}, 95 %: {rate_text(ledger.interval)}"
+    return broken, f"violation rate {percent(ledger.rate)}; 95 %: {interval_words(ledger.interval)}"
+
+
+def interval_words(interval: tuple[float, float] | None) -> str:
+    """``rate_text``, kept on one line."""
+    return rate_text(interval).replace(" %", "\u00a0%")
