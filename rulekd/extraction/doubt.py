@@ -14,7 +14,7 @@ Groundings that contain a doubted fact are not valid in ``trusted``; what is lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -41,46 +41,57 @@ class Twin:
     negated: bool
 
 
-def twins(counts: PairCounts) -> dict[str, Twin]:
-    """For each predicate over two objects the other reading that correlates with it most, when that is much.
+def twins(counts: PairCounts) -> dict[str, tuple[Twin, ...]]:
+    """For each predicate over two objects the other readings that correlate with it strongly.
 
-    The phi coefficient of two oriented atoms, (both x neither - only one x only other) / sqrt(product of margins).
+    The phi coefficient of two oriented atoms, (n both - first second) / sqrt of the product of the four margins.
     """
     n, x, y, both = counts.valid, counts.first, counts.second, counts.both
-    spread = (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
-    phi = (n * both - x * y) / spread
+    phi = (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
     size = len(counts.atoms) // 2
     found = {}
-    for place in range(size):
-        strength = phi[place].abs().clone()
-        strength[place] = 0  # it is itself
-        best = int(strength.argmax())
-        if float(strength[best]) >= TWINS:
-            atom = counts.atoms[best]
-            turned, negated = atom.arguments == ("b", "a"), bool(phi[place, best] < 0)
-            found[counts.atoms[place].predicate] = Twin(counts.atoms[place].predicate, atom.predicate, turned, negated)
+    for place, atom in enumerate(counts.atoms[:size]):
+        strong = [j for j in (phi[place].abs() >= TWINS).nonzero().flatten().tolist() if j != place]
+        if strong:
+            found[atom.predicate] = tuple(
+                Twin(
+                    atom.predicate,
+                    counts.atoms[j].predicate,
+                    turned=counts.atoms[j].arguments == ("b", "a"),
+                    negated=bool(phi[place, j] < 0),
+                )
+                for j in strong
+            )
     return found
 
 
-def error_rates(facts: Facts, found: Mapping[str, Twin]) -> dict[str, float]:
+def closest(facts: Facts, found: Mapping[str, Sequence[Twin]]) -> dict[str, tuple[Twin, float]]:
+    """For each predicate the twin that these facts disagree with least, and the share in which they do."""
+    best: dict[str, tuple[Twin, float]] = {}
+    for name, readings in found.items():
+        for twin in readings:
+            if name in facts.values and twin.other in facts.values:
+                differ, valid = _disagreement(twin, facts)
+                share = float(differ.sum()) / max(1, int(valid.sum()))
+                if name not in best or share < best[name][1]:
+                    best[name] = twin, share
+    return best
+
+
+def error_rates(facts: Facts, best: Mapping[str, tuple[Twin, float]]) -> dict[str, float]:
     """For each predicate the estimated share e of wrong facts, from d = 2 e (1 - e); 0 when nothing has a twin."""
-    known = {}
-    for name, twin in found.items():
-        if name in facts.values and twin.other in facts.values:
-            differ, valid = _disagreement(twin, facts)
-            share = float(differ.sum()) / max(1, int(valid.sum()))
-            known[name] = (1 - max(0.0, 1 - 2 * share) ** 0.5) / 2
+    known = {name: (1 - max(0.0, 1 - 2 * share) ** 0.5) / 2 for name, (_, share) in best.items()}
     usual = median(known.values()) if known else 0.0
     return {name: known.get(name, usual) for name in facts.values}
 
 
-def trusted(facts: Facts, found: Mapping[str, Twin], errors: Mapping[str, float]) -> Facts:
+def trusted(facts: Facts, best: Mapping[str, tuple[Twin, float]], errors: Mapping[str, float]) -> Facts:
     """The facts without those that are doubted; with no twins, without the unsure ones only."""
     valid = {}
     for name in facts.values:
         keep = facts.validity(name)
-        if name in found and found[name].other in facts.values:
-            keep = keep & ~_disagreement(found[name], facts)[0]
+        if name in best:
+            keep = keep & ~_disagreement(best[name][0], facts)[0]
         valid[name] = keep & ~unsure(facts, name, MARGIN * errors[name])
     return replace(facts, valid=valid)
 

@@ -34,6 +34,9 @@ MIN_UNITS = 8
 #: Live groundings under which a candidate is not proposed.
 MIN_SUPPORT = 20
 
+#: False discovery rates of the two tests.
+LEVEL, CHANCE = 0.05, 0.01
+
 #: An e-value that refutes.
 REFUTED = math.log(20)
 
@@ -118,10 +121,10 @@ def confirm(
         for p, other, asked in zip(in_teacher, on_data, by_data, strict=True)
     ]
     chance = [p_by_chance(f, confirmation.view, _image(f, confirmation.images)) for f in candidates]
-    by_level = benjamini_hochberg(deciding, 0.05)
-    by_teacher = benjamini_hochberg(in_teacher, 0.05)
+    by_level = benjamini_hochberg(deciding, LEVEL)
+    by_teacher = benjamini_hochberg(in_teacher, LEVEL)
     # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
-    by_chance = benjamini_hochberg([0.0 if p is None else p for p in chance], 0.01)
+    by_chance = benjamini_hochberg([0.0 if p is None else p for p in chance], CHANCE)
     doubtful = unreliable(confirmation)
     rules = []
     for place, formula in enumerate(candidates):

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
+from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.counting import count_pairs
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.doubt import Twin, error_rates, trusted, twins
-from rulekd.extraction.evidence import ERROR_CAP, MIN_UNITS, Source, confirm, unreliable
+from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
+from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Source, confirm, unreliable
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
@@ -198,7 +199,7 @@ def _mine(
         rules,
         worlds=_worlds(confirmation, cited),
         provenance=provenance,
-        notes=(*notes, *_account(counted, rules, discovery, confirmation), *_doubts(on_confirmation)),
+        notes=(*notes, *_account(counted, rules, discovery, confirmation, tolerance), *_doubts(on_confirmation)),
     )
     return graph.with_entailment()
 
@@ -211,7 +212,11 @@ def _doubts(source: Source) -> list[str]:
 
 
 def _account(
-    counted: Sequence[tuple[str, Proposals]], rules: Sequence[Rule], discovery: Part, confirmation: Part
+    counted: Sequence[tuple[str, Proposals]],
+    rules: Sequence[Rule],
+    discovery: Part,
+    confirmation: Part,
+    tolerance: float,
 ) -> list[str]:
     notes = [
         f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
@@ -219,24 +224,27 @@ def _account(
     ]
     units = len(set(confirmation.facts.units.tolist()))
     notes.append(f"{len(discovery.facts)} scenes proposed, {len(confirmation.facts)} scenes in {units} units confirmed")
-    if units < MIN_UNITS:
-        notes.append(f"no level can be confirmed on {units} independent units; at least {MIN_UNITS} are needed")
-    elif not rules:
+    needed = next(n for n in range(MIN_UNITS, 10_000) if betting.p_at_most([0.0] * n, tolerance) <= LEVEL)
+    if units < needed:
         notes.append(
-            "nothing was confirmed: no candidate passed both tests; more scenes, or other predicates, may settle it"
+            f"{units} independent units are too few to confirm any level: at a tolerance of {tolerance:.0%} even a law "
+            f"without a violation needs {needed} of them on the confirmation part"
         )
+    elif not rules:
+        notes.append("nothing was confirmed: no candidate passed both tests; other predicates or scenes may settle it")
     return notes
 
 
 def _source(
-    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Mapping[str, Twin]
+    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Mapping[str, Sequence[Twin]]
 ) -> Source:
     """A ledger's facts, with doubt cast on those that twins or the network itself give away."""
-    errors = error_rates(facts, found)
+    best = closest(facts, found)
+    errors = error_rates(facts, best)
     return Source(
         view=View(facts, scenes),
         unsure=View(trusted(facts, {}, errors), scenes),
-        trusted=View(trusted(facts, found, errors), scenes),
+        trusted=View(trusted(facts, best, errors), scenes),
         images={str(transform): View(image) for transform, image in images.items()},
         trusted_images={str(t): View(trusted(image, {}, errors)) for t, image in images.items()},
         errors=errors,
