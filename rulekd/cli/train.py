@@ -90,6 +90,7 @@ def train(
         "points": pupil.points,
     }
     run.save(out, build=pupil.build, about=about)
+    run.report(out / "report.html")
     log(f"written: {out}")
     answer(_result(run, out), _text(run, out), as_json=as_json)
 
@@ -137,6 +138,7 @@ def _result(run: Run, out: Path) -> dict[str, Any]:
     last = run.history[-1]
     return {
         "run": out,
+        "report": out / "report.html",
         "parameters": run.predictor.parameters,
         "epochs": len(run.history),
         "steps": last.step,
@@ -158,6 +160,7 @@ def _text(run: Run, out: Path) -> str:
         ("steps", f"{last.step:,}"),
         ("loss", f"{last.loss:.4f}"),
         ("terms", "\n".join(terms)),
+        ("report", str(out / "report.html")),
         ("warnings", "\n".join(run.warnings)),
         ("next", f"rulekd eval --run {out}"),
     ]

@@ -197,7 +197,7 @@ def _ledgers(arms: Sequence[Arm]) -> Markup | None:
         caption = tag("figcaption", tag("b", arm.name), tag("ul", *said))
         figures.append(tag("figure", chart(arm.history, terms), caption))
     said_of = "Each term of the loss over the steps, weighted as it was trained; the mean over each epoch."
-    return tag("section", tag("h2", "Training"), tag("p", said_of), tag("div", *figures, class_="figures"))
+    return tag("section", tag("h2", "Training"), tag("p", said_of), tag("div", *figures, class_="figures charts"))
 
 
 def _all_axioms(graph: KnowledgeGraph) -> Markup | None:

@@ -30,7 +30,8 @@ dd { margin: 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 7px 12px 7px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 thead th { color: var(--faint); font-weight: 500; font-size: 0.86rem; vertical-align: bottom; }
-tbody th { font-weight: 600; }
+tbody th { font-weight: 600; min-width: 9em; overflow-wrap: normal; }
+td code { display: block; min-width: 18em; }
 th.number, td.number { text-align: right; padding-left: 12px; white-space: nowrap; }
 .bar { display: block; height: 4px; width: 84px; border-radius: 2px; margin: 4px 0 0 auto; background: var(--line); }
 .bar i { display: block; height: 4px; border-radius: 2px; }
@@ -45,6 +46,7 @@ th.number, td.number { text-align: right; padding-left: 12px; white-space: nowra
 .ledgers span + span { color: var(--faint); margin-left: 10px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 18px; margin-top: 12px; }
 .figures { align-items: start; }
+.charts { grid-template-columns: repeat(auto-fill, minmax(236px, 1fr)); }
 figure { margin: 0; padding: 12px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 figcaption { font-size: 0.9rem; margin-top: 8px; }
 figcaption .faint { display: block; }

@@ -70,6 +70,7 @@ def test_a_teacher_and_a_graph_bring_their_transfers(trained: Trained) -> None:
     assert record["teacher"] == str(trained.teacher.resolve())
     assert record["teacher_fingerprint"] == load_run(trained.teacher).fingerprint
     assert (trained.student / "graph.kg.json").read_text() == trained.graph.read_text()
+    assert "on soft labels, rules." in (trained.student / "report.html").read_text()
 
 
 def test_points_are_sampled_said_and_recorded(trained: Trained, tmp_path: Path) -> None:
