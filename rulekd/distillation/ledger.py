@@ -51,7 +51,7 @@ def warnings_of(entries: Sequence[Entry]) -> list[str]:
     said = []
     for name, share in entries[-1].shares.items():
         if share < NEGLIGIBLE:
-            said.append(f"the term '{name}' has {share:.1%} of the gradient: it teaches next to nothing")
+            said.append(f"the term '{name}' has {share:.1%} of the gradient: raise its weight, or leave it out")
         elif share > DOMINANT:
-            said.append(f"the term '{name}' has {share:.1%} of the gradient: the others teach next to nothing")
+            said.append(f"the term '{name}' has {share:.1%} of the gradient: the others hardly pull beside it")
     return said

@@ -20,7 +20,7 @@ from rulekd.scenes import Scenes, SceneSet
 
 @dataclass(frozen=True)
 class Training:
-    """How to train. steps: optimiser steps; None = ``epochs`` passes over the taught scenes.
+    """How to train. steps: optimiser steps; None = ``epochs`` passes over the scenes, taught or not, whichever are more.
 
     batch_size: scenes a step, half of them without targets when there are such. learning_rate: of AdamW, after a
     short warm-up falling to 0 as a cosine. device, precision: see ``Runtime``.
@@ -52,11 +52,21 @@ class Material:
     soft: Targets | None
     unlabelled: SceneSet | None
 
+    def shares(self, size: int) -> tuple[int, int]:
+        """How many scenes of a batch have targets, and how many do not."""
+        return (size, 0) if self.unlabelled is None else (max(1, size // 2), max(1, size - size // 2))
+
+    def steps_for_all(self, size: int) -> int:
+        """Steps until every scene has been seen."""
+        taught, others = self.shares(size)
+        rest = 0 if self.unlabelled is None else math.ceil(len(self.unlabelled) / others)
+        return max(1, math.ceil(len(self.scenes) / taught), rest)
+
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Batches without end, each scene once a round; half of each batch without targets when there are such."""
-        taught_size = size if self.unlabelled is None else max(1, size // 2)
+        taught_size, others_size = self.shares(size)
         taught = _rounds(len(self.scenes), taught_size, generator)
-        others = None if self.unlabelled is None else _rounds(len(self.unlabelled), size - taught_size, generator)
+        others = None if self.unlabelled is None else _rounds(len(self.unlabelled), others_size, generator)
         while True:
             rows = next(taught)
             scenes = self.scenes.scenes.select(rows)
@@ -92,8 +102,7 @@ def train(
     The caller's random state is left as it was. progress: called with (step, steps). held_out: a loss on scenes
     that are not learned from, asked after each epoch; the weights of its least value are kept.
     """
-    taught = training.batch_size if material.unlabelled is None else max(1, training.batch_size // 2)
-    an_epoch = max(1, math.ceil(len(material.scenes) / taught))
+    an_epoch = material.steps_for_all(training.batch_size)
     steps = training.steps if training.steps is not None else training.epochs * an_epoch
     an_epoch = min(an_epoch if training.steps is None else max(an_epoch, math.ceil(steps / 40)), steps)
     runtime = Runtime(training.device, training.precision)
