@@ -20,7 +20,7 @@ from rulekd.scenes import Scenes, SceneSet
 
 @dataclass(frozen=True)
 class Training:
-    """How to train. steps: optimiser steps; None = ``epochs`` passes over the scenes, taught or not, whichever are more.
+    """How to train. steps: optimiser steps; None = ``epochs`` passes over the scenes, taught or not, the more of them.
 
     batch_size: scenes a step, half of them without targets when there are such. learning_rate: of AdamW, after a
     short warm-up falling to 0 as a cosine. device, precision: see ``Runtime``.

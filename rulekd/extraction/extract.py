@@ -19,6 +19,7 @@ from rulekd.extraction.counting import count_pairs
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
 from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Source, confirm, unreliable
+from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
@@ -71,7 +72,7 @@ def mine(
     >>> x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
     >>> graph = mine(Facts({"left_of": x[:, :, None] < x[:, None, :], "right_of": x[:, :, None] > x[:, None, :]}))
     >>> [rule.name for rule in graph.axioms()][:2]
-    ['inverse(left_of, right_of)', 'transitive(left_of)']
+    ['transitive(left_of)', 'inverse(left_of, right_of)']
     """
     whole = Part(facts, {}, labels, {}, None)
     discovery, confirmation = split(whole)
@@ -139,7 +140,7 @@ def extract(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     graph = _mine(
-        discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress
+        discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept
     )
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
 
@@ -161,6 +162,7 @@ def _mine(
     notes: tuple[str, ...],
     vocabulary: Vocabulary,
     progress: Report | None,
+    scenes: SceneSet | None = None,
 ) -> KnowledgeGraph:
     found = twins(count_pairs(discovery.facts, 2)) if 2 in Discovery(discovery.facts).arities() else {}
     on_discovery, on_confirmation = (
@@ -191,6 +193,8 @@ def _mine(
     rules = confirm(
         list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
     )
+    if scenes is not None:
+        rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
         c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
     }
