@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kg import ArityError, RulekdError, Vocabulary
+from rulekd.truth import along, real_groundings
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,7 @@ class Facts:
         """(B, N, ..., N) bool, one axis a variable: True where they stand for real and distinct objects."""
         key = ("groundings", variables)
         if key not in self._kept:
-            allowed = distinct(self.objects.shape[1], variables, self.objects.device)
-            allowed = allowed.expand(len(self), *allowed.shape[1:])
-            for axis in range(variables):
-                allowed = allowed & along(self.objects, axis, variables)
-            self._kept[key] = allowed
+            self._kept[key] = real_groundings(self.objects, variables)
         return self._kept[key]
 
     def select(self, index: Tensor) -> Facts:
@@ -163,21 +160,6 @@ def log_odds(probability: float) -> float:
     if probability <= 0:
         return -math.inf
     return math.inf if probability >= 1 else math.log(probability) - math.log1p(-probability)
-
-
-def along(values: Tensor, axis: int, axes: int) -> Tensor:
-    """(B, N) laid along object axis number ``axis`` of ``axes``: (B, 1, .., N, .., 1)."""
-    return values.reshape((values.shape[0],) + (1,) * axis + (values.shape[1],) + (1,) * (axes - axis - 1))
-
-
-def distinct(objects: int, axes: int, device: torch.device) -> Tensor:
-    """(1, N, ..., N) bool: True where the objects on all axes differ."""
-    place = torch.arange(objects, device=device)[None]
-    apart = torch.ones((1,) * (axes + 1), dtype=torch.bool, device=device)
-    for first in range(axes):
-        for second in range(first + 1, axes):
-            apart = apart & (along(place, first, axes) != along(place, second, axes))
-    return apart
 
 
 def _objects(values: Mapping[str, Tensor]) -> int:

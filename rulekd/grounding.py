@@ -4,45 +4,27 @@ A predicate's truth is read from a channel of a network's output (gradients flow
 given fact (bool, no gradient); a comparison is read from the geometry of the scenes (no gradient). Extraction
 counts through here and constraints are judged through here, so the meaning that was mined is the meaning that
 is trained. ``kg.worlds`` is the reference: the same rule over the same crisp facts gives the same answer.
-
-Object axes follow the order of ``variables``: a formula over (a, b, c) is a tensor (B, N, N, N), or anything
-that broadcasts to it.
+How truth is put together from atoms stands in ``rulekd.truth``; here it is decided what an atom is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor
 
 from kg import FormulaError
 from kg.errors import ArityError, unknown
-from kg.formulas import (
-    And,
-    AtMostOne,
-    Atom,
-    Compare,
-    ExactlyOne,
-    Exists,
-    ForAll,
-    Formula,
-    Iff,
-    Implies,
-    Not,
-    Or,
-    Same,
-    Under,
-    children,
-)
-from kg.normal import free_variables, live, rename
+from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, Implies, Under, children
+from kg.normal import free_variables, live
 from kg.objects import Object
 from kg.worlds import World
-from rulekd.facts import Facts, along
+from rulekd.facts import Facts
 from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare
+from rulekd.truth import place, truth
 
 #: Groundings that are held at once; larger batches are counted in parts.
 BLOCK = 2**24
@@ -54,6 +36,38 @@ class View:
 
     facts: Facts
     scenes: Scenes | None = None
+
+    def atom(self, atom: Atom) -> Tensor:
+        """Crisp truth, bool (B, N, ..., N), one object axis an argument."""
+        _check(atom, self.facts)
+        return self.facts.crisp(atom.predicate)
+
+    def comparison(self, formula: Compare, variables: tuple[str, ...]) -> Tensor:
+        """Truth of a comparison in the geometry of the scenes, bool, broadcasting to (B, N, ..., N)."""
+        if self.scenes is None:
+            raise FormulaError(
+                f"'{formula}' speaks of geometry, and no scenes were given",
+                hint="Pass scenes=... beside the logits or facts.",
+            )
+        return compare(formula, self.scenes, variables)
+
+    def groundings(self, variables: int) -> Tensor:
+        """(B, N, ..., N) bool: where that many variables stand for real and distinct objects."""
+        return self.facts.groundings(variables)
+
+    def askable(self, formula: Formula, variables: Sequence[str]) -> Tensor:
+        """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about.
+
+        To be read together with ``groundings``, which rules out padding and objects that are not distinct.
+        """
+        facts = self.facts
+        allowed = torch.ones((len(facts),) + (1,) * len(variables), dtype=torch.bool, device=facts.objects.device)
+        for atom in outer_atoms(formula):
+            _check(atom, facts)
+            if atom.predicate not in facts.valid and len(set(atom.arguments)) == len(atom.arguments):
+                continue  # any distinct objects will do
+            allowed = allowed & place(facts.validity(atom.predicate), atom.arguments, variables)
+        return allowed
 
 
 @dataclass(frozen=True)
@@ -80,14 +94,14 @@ def ground(formula: Formula, view: View, images: Mapping[str, View] | None = Non
         image = _image(formula, images or {})
         left, right = sides(formula.law)
         before, after = truth(left, variables, view), truth(right, variables, image)
-        valid = view.facts.groundings(len(variables)) & atoms_valid(left, variables, view.facts)
-        valid = valid & atoms_valid(right, variables, image.facts)
+        valid = view.groundings(len(variables)) & view.askable(left, variables)
+        valid = valid & image.askable(right, variables)
         if isinstance(formula.law, Iff):
             alive, broken = before | after, before ^ after
         else:
             alive, broken = before, before & ~after
     else:
-        valid = view.facts.groundings(len(variables)) & atoms_valid(formula, variables, view.facts)
+        valid = view.groundings(len(variables)) & view.askable(formula, variables)
         body = live(formula)
         alive = torch.ones_like(valid) if body is None else truth(body, variables, view)
         broken = ~truth(formula, variables, view)
@@ -116,97 +130,9 @@ def count(formula: Formula, view: View, images: Mapping[str, View] | None = None
     return torch.cat(alive), torch.cat(broken)
 
 
-def truth(formula: Formula, variables: Sequence[str], view: View) -> Tensor:
-    """Crisp truth of a formula over the given variables, bool, broadcasting to (B, N, ..., N).
-
-    Groundings that are not valid hold an arbitrary value; ``ground`` masks them.
-    """
-    match formula:
-        case Atom(predicate, arguments):
-            _check(formula, view.facts)
-            return place(view.facts.crisp(predicate), arguments, variables)
-        case Same(left, right):
-            return same(left, right, variables, view.facts)
-        case Compare():
-            if view.scenes is None:
-                raise FormulaError(
-                    f"'{formula}' speaks of geometry, and no scenes were given",
-                    hint="Pass scenes=... beside the logits or facts.",
-                )
-            return compare(formula, view.scenes, tuple(variables))
-        case Not(part):
-            return ~truth(part, variables, view)
-        case And(parts):
-            return reduce(torch.logical_and, [truth(part, variables, view) for part in parts])
-        case Or(parts):
-            return reduce(torch.logical_or, [truth(part, variables, view) for part in parts])
-        case Implies(body, head):
-            return ~truth(body, variables, view) | truth(head, variables, view)
-        case Iff(left, right):
-            return truth(left, variables, view) == truth(right, variables, view)
-        case ExactlyOne(parts):
-            return number([truth(part, variables, view) for part in parts]) == 1
-        case AtMostOne(parts):
-            return number([truth(part, variables, view) for part in parts]) <= 1
-        case Exists(bound, part):
-            holds, witness = _inner(bound, part, variables, view)
-            return (holds & witness).flatten(len(variables) + 1).any(-1)
-        case ForAll(bound, part):
-            holds, witness = _inner(bound, part, variables, view)
-            return (holds | ~witness).flatten(len(variables) + 1).all(-1)
-        case _:
-            raise FormulaError(f"'{formula}' cannot be read inside another formula", hint="Put 'under' outermost.")
-
-
 def sides(law: Implies | Iff) -> tuple[Formula, Formula]:
     """What stands left and right of the arrow."""
     return (law.left, law.right) if isinstance(law, Iff) else (law.body, law.head)
-
-
-def place(values: Tensor, arguments: Sequence[str], variables: Sequence[str]) -> Tensor:
-    """A predicate's tensor (B, N, ..., N), one axis an argument, laid along the axes of ``variables``.
-
-    Differentiable. The result has as many object axes as there are variables, of size 1 where the predicate
-    does not speak of one. An argument that stands twice takes the diagonal.
-    """
-    names = list(arguments)
-    for name in dict.fromkeys(arguments):
-        while names.count(name) > 1:
-            first = names.index(name)
-            second = names.index(name, first + 1)
-            values = torch.diagonal(values, dim1=first + 1, dim2=second + 1)
-            names = [n for place, n in enumerate(names) if place not in (first, second)] + [name]
-    order = sorted(range(len(names)), key=lambda axis: list(variables).index(names[axis]))
-    values = values.permute(0, *(axis + 1 for axis in order))
-    sizes = iter(values.shape[1:])
-    shape = [next(sizes) if variable in names else 1 for variable in variables]
-    return values.reshape(values.shape[0], *shape)
-
-
-def same(left: str, right: str, variables: Sequence[str], facts: Facts) -> Tensor:
-    """(1, ..) bool: True where the two variables stand for one object."""
-    names = list(variables)
-    number_of = torch.arange(facts.objects.shape[1], device=facts.objects.device)[None]
-    return along(number_of, names.index(left), len(names)) == along(number_of, names.index(right), len(names))
-
-
-def number(parts: Sequence[Tensor]) -> Tensor:
-    """How many of some bool tensors are true, int64."""
-    return reduce(torch.add, [part.long() for part in parts])
-
-
-def atoms_valid(formula: Formula, variables: Sequence[str], facts: Facts) -> Tensor:
-    """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about.
-
-    To be read together with ``facts.groundings``, which already rules out padding and objects that are not distinct.
-    """
-    allowed = torch.ones((len(facts),) + (1,) * len(variables), dtype=torch.bool, device=facts.objects.device)
-    for atom in outer_atoms(formula):
-        _check(atom, facts)
-        if atom.predicate not in facts.valid and len(set(atom.arguments)) == len(atom.arguments):
-            continue  # any distinct objects will do
-        allowed = allowed & place(facts.validity(atom.predicate), atom.arguments, variables)
-    return allowed
 
 
 def outer_atoms(formula: Formula) -> Iterator[Atom]:
@@ -216,22 +142,6 @@ def outer_atoms(formula: Formula) -> Iterator[Atom]:
     elif not isinstance(formula, Exists | ForAll):
         for inner in children(formula):
             yield from outer_atoms(inner)
-
-
-def _inner(bound: Sequence[str], part: Formula, variables: Sequence[str], view: View) -> tuple[Tensor, Tensor]:
-    """Truth of a quantified part over (variables + bound), and where its witnesses count."""
-    fresh = {name: _fresh(name, variables) for name in bound}
-    part = rename(part, fresh)
-    inner = (*variables, *fresh.values())
-    shape = (len(view.facts),) + (view.facts.objects.shape[1],) * len(inner)
-    witness = view.facts.groundings(len(inner)) & atoms_valid(part, inner, view.facts)
-    return truth(part, inner, view).expand(shape), witness.expand(shape)
-
-
-def _fresh(name: str, taken: Sequence[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _check(atom: Atom, facts: Facts) -> None:

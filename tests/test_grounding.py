@@ -14,8 +14,9 @@ from kg.formulas import Formula
 from kg.worlds import World
 from kg.worlds import count as count_in_world
 from rulekd.facts import Facts
-from rulekd.grounding import View, count, ground, place, world
+from rulekd.grounding import View, count, ground, world
 from rulekd.scenes import Scenes
+from rulekd.truth import place
 from tests.kg.strategies import WORDS, readable, worlds
 
 

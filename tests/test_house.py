@@ -15,11 +15,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 #: What each layer may import beside itself and kg. Everything directly under rulekd/ has a line here.
-BELOW_GROUNDING = {"scenes", "facts", "predictor"}
+BELOW_GROUNDING = {"truth", "scenes", "facts", "predictor"}
 BELOW_DISTILLATION = BELOW_GROUNDING | {"grounding", "extraction", "constraints", "networks"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "scenes": set(),
-    "facts": {"scenes"},
+    "truth": set(),
+    "scenes": {"truth"},
+    "facts": {"truth", "scenes"},
     "predictor": {"scenes", "facts"},
     "networks": BELOW_GROUNDING,
     "grounding": BELOW_GROUNDING,

@@ -19,8 +19,8 @@ from torch.nn.functional import logsigmoid
 from kg import Formula
 from kg.formulas import Atom, Compare, Not
 from kg.normal import free_variables
-from rulekd.facts import distinct
-from rulekd.grounding import View, place, truth
+from rulekd.grounding import View
+from rulekd.truth import distinct, place, truth
 
 Axes: TypeAlias = tuple[int, ...]
 

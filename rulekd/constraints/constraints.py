@@ -18,9 +18,10 @@ from rulekd.constraints import coherent, consistency, exclusive, product
 from rulekd.constraints.clause import Axes, Literal, allowed, count_valid, grounded
 from rulekd.constraints.plan import Backend, Planned, plan
 from rulekd.facts import Facts
-from rulekd.grounding import View, atoms_valid, count, ground, place, truth
+from rulekd.grounding import View, count, ground
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
+from rulekd.truth import place, truth
 
 Semantics: TypeAlias = Choice["coherent", "product"]
 Rules: TypeAlias = KnowledgeGraph | Iterable[Rule | Formula | str]
@@ -325,7 +326,7 @@ def _equality(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
     sides = [_side(left, one, reading.view), _side(right, one, other)]
     valid = reading.view.facts.groundings(len(one.variables))
     for literal, view in ((left, reading.view), (right, other)):
-        valid = valid & atoms_valid(literal.formula, one.variables, view.facts)
+        valid = valid & view.askable(literal.formula, one.variables)
     return _mean(consistency.losses(*sides), valid), _mean(consistency.violations(*sides).detach(), valid)
 
 
@@ -333,7 +334,7 @@ def _exclusive(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
     """(loss, violation) of exactly_one or at_most_one."""
     valid = reading.view.facts.groundings(len(one.variables))
     for literal in one.literals:
-        valid = valid & atoms_valid(literal.formula, one.variables, reading.view.facts)
+        valid = valid & reading.view.askable(literal.formula, one.variables)
     members = [_side(literal, one, reading.view) for literal in one.literals]
     logits = torch.stack([_as_logits(member).expand(valid.shape) for member in members])
     at_least = isinstance(one.rule.formula, ExactlyOne)

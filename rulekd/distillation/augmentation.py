@@ -15,8 +15,8 @@ from torch import Tensor
 from kg import Rule
 from kg.formulas import Atom, Iff, Transform, Under
 from rulekd.distillation.transfers import Batch, Targets
-from rulekd.grounding import place
 from rulekd.scenes.transforms import apply, unacted
+from rulekd.truth import place
 
 #: Invariances under these are applied on top of the law that is drawn.
 SHIFT = Transform("translate")

@@ -28,7 +28,8 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import And, Iff, Implies, Not, Or, Transform, Under
 from kg.normal import free_variables
-from rulekd.grounding import View, atoms_valid, count, truth
+from rulekd.grounding import View, count
+from rulekd.truth import truth
 
 
 def p_by_chance(formula: Formula, view: View, image: View | None = None) -> float | None:
@@ -120,7 +121,7 @@ def renamed(view: View, generator: torch.Generator) -> View:
 def _summed(side: Formula, shared: tuple[str, ...], view: View) -> Tensor:
     """(B, N) or (B, N, N) float64: number of true groundings of a side by the objects of the shared variables."""
     variables = (*shared, *(v for v in free_variables(side) if v not in shared))
-    allowed = atoms_valid(side, variables, view.facts) & view.facts.groundings(len(variables))
+    allowed = view.askable(side, variables) & view.groundings(len(variables))
     holds = truth(side, variables, view) & allowed
     axes = tuple(range(1 + len(shared), 1 + len(variables)))
     return (holds.sum(axes) if axes else holds).double()

@@ -7,31 +7,17 @@ side may speak of other predicates, defined or labelled, and may quantify.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from kg.errors import ArityError, FormulaError, unknown
-from kg.formulas import (
-    And,
-    AtMostOne,
-    Atom,
-    Compare,
-    ExactlyOne,
-    Exists,
-    ForAll,
-    Formula,
-    Iff,
-    Implies,
-    Not,
-    Or,
-    Same,
-    walk,
-)
+from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, walk
 from kg.normal import free_variables
 from rulekd.scenes.scenes import Scenes
-from rulekd.scenes.terms import along, compare
+from rulekd.scenes.terms import compare
+from rulekd.truth import real_groundings, truth
 
 #: Groundings that are held at once; more scenes are labelled in parts.
 BLOCK = 2**22
@@ -56,48 +42,37 @@ def relabelled(scenes: Scenes, definitions: Mapping[str, Formula], given: Scenes
         labels = {name: value.index_select(0, rows) for name, value in read.items()}
         for name in order:
             atom, body = parsed[name]
-            labels[name] = _everywhere(truth(body, part, atom.arguments, labels), part, len(atom.arguments))
+            real = real_groundings(part.mask, len(atom.arguments))
+            labels[name] = truth(body, atom.arguments, _Labels(part, labels)) & real
             made[name].append(labels[name])
     return scenes.with_labels({name: torch.cat(made[name]) for name in definitions})
 
 
-def truth(formula: Formula, scenes: Scenes, variables: Sequence[str], labels: Mapping[str, Tensor]) -> Tensor:
-    """Truth of a formula over the variables, bool, broadcasting to (B, N, ..., N); atoms are read from ``labels``.
+@dataclass(frozen=True)
+class _Labels:
+    """Atoms are read from labels, comparisons from the scenes."""
 
-    Groundings that name an object twice, or none, hold an arbitrary value; witnesses of quantifiers are real objects,
-    distinct from each other and from all others.
-    """
-    match formula:
-        case Atom(predicate, arguments):
-            if predicate not in labels:
-                raise unknown("label", predicate, labels, where=f"the definition speaks of '{formula}': ")
-            return _placed(labels[predicate], arguments, variables)
-        case Same(left, right):
-            return _same(left, right, variables, scenes)
-        case Compare():
-            return compare(formula, scenes, variables)
-        case Not(part):
-            return ~truth(part, scenes, variables, labels)
-        case And(parts):
-            return reduce(torch.logical_and, [truth(part, scenes, variables, labels) for part in parts])
-        case Or(parts):
-            return reduce(torch.logical_or, [truth(part, scenes, variables, labels) for part in parts])
-        case Implies(body, head):
-            return ~truth(body, scenes, variables, labels) | truth(head, scenes, variables, labels)
-        case Iff(left_side, right_side):
-            return truth(left_side, scenes, variables, labels) == truth(right_side, scenes, variables, labels)
-        case ExactlyOne(parts):
-            return _number(parts, scenes, variables, labels) == 1
-        case AtMostOne(parts):
-            return _number(parts, scenes, variables, labels) <= 1
-        case Exists(bound, part):
-            holds, witness = _witnessed(bound, part, scenes, variables, labels)
-            return (holds & witness).flatten(len(variables) + 1).any(-1)
-        case ForAll(bound, part):
-            holds, witness = _witnessed(bound, part, scenes, variables, labels)
-            return (holds | ~witness).flatten(len(variables) + 1).all(-1)
-        case _:
-            raise FormulaError(f"'{formula}' cannot stand in a definition", hint="Leave out 'under'.")
+    scenes: Scenes
+    labels: Mapping[str, Tensor]
+
+    def atom(self, atom: Atom) -> Tensor:
+        if atom.predicate not in self.labels:
+            raise unknown("label", atom.predicate, self.labels, where=f"the definition speaks of '{atom}': ")
+        if len(set(atom.arguments)) != len(atom.arguments):
+            raise FormulaError(f"'{atom}' names an object twice", hint="Relations to itself are not labelled.")
+        arity = self.labels[atom.predicate].dim() - 1
+        if arity != len(atom.arguments):
+            raise ArityError(f"'{atom}' stands for labels of arity {arity}", hint="Check the definition.")
+        return self.labels[atom.predicate]
+
+    def comparison(self, formula: Compare, variables: tuple[str, ...]) -> Tensor:
+        return compare(formula, self.scenes, variables)
+
+    def groundings(self, variables: int) -> Tensor:
+        return real_groundings(self.scenes.mask, variables)
+
+    def askable(self, formula: Formula, variables: Sequence[str]) -> Tensor:
+        return torch.ones((1,) * (len(variables) + 1), dtype=torch.bool, device=self.scenes.device)
 
 
 def check_definitions(definitions: Mapping[str, Formula]) -> None:
@@ -142,57 +117,3 @@ def _depth(formula: Formula) -> int:
     """At most so many object axes are held at once."""
     bound = sum(len(part.variables) for part in walk(formula) if isinstance(part, Exists | ForAll))
     return len(free_variables(formula)) + bound
-
-
-def _everywhere(values: Tensor, scenes: Scenes, arity: int) -> Tensor:
-    """(B, N, ..., N): False where an argument is padding, or two are one object."""
-    width = scenes.mask.shape[1]
-    return values.expand((len(scenes),) + (width,) * arity) & _real(scenes, arity)
-
-
-def _real(scenes: Scenes, axes: int) -> Tensor:
-    allowed = torch.ones((1,) * (axes + 1), dtype=torch.bool, device=scenes.device)
-    place = torch.arange(scenes.mask.shape[1], device=scenes.device)[None]
-    for first in range(axes):
-        allowed = allowed & along(scenes.mask, first, axes)
-        for second in range(first + 1, axes):
-            allowed = allowed & (along(place, first, axes) != along(place, second, axes))
-    return allowed
-
-
-def _same(left: str, right: str, variables: Sequence[str], scenes: Scenes) -> Tensor:
-    names, place = list(variables), torch.arange(scenes.mask.shape[1], device=scenes.device)[None]
-    return along(place, names.index(left), len(names)) == along(place, names.index(right), len(names))
-
-
-def _number(parts: Sequence[Formula], scenes: Scenes, variables: Sequence[str], labels: Mapping[str, Tensor]) -> Tensor:
-    return reduce(torch.add, [truth(part, scenes, variables, labels).long() for part in parts])
-
-
-def _placed(values: Tensor, arguments: Sequence[str], variables: Sequence[str]) -> Tensor:
-    """(B, N, ..., N) over distinct arguments, laid along the axes of these among ``variables``."""
-    if len(set(arguments)) != len(arguments):
-        raise FormulaError(
-            f"an atom over {', '.join(arguments)} names an object twice", hint="Relations to itself are not labelled."
-        )
-    if values.dim() - 1 != len(arguments):
-        raise ArityError(
-            f"an atom of {len(arguments)} arguments stands for labels of arity {values.dim() - 1}",
-            hint="Check the definition.",
-        )
-    names = list(variables)
-    order = sorted(range(len(arguments)), key=lambda axis: names.index(arguments[axis]))
-    laid = values.permute(0, *(axis + 1 for axis in order))
-    sizes = iter(laid.shape[1:])
-    return laid.reshape(laid.shape[0], *(next(sizes) if name in arguments else 1 for name in names))
-
-
-def _witnessed(
-    bound: Sequence[str], part: Formula, scenes: Scenes, variables: Sequence[str], labels: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor]:
-    clash = [name for name in bound if name in variables]
-    if clash:
-        raise FormulaError(f"'{part}' binds {clash[0]!r} a second time", hint="Give the inner variable another name.")
-    inner = (*variables, *bound)
-    shape = (len(scenes),) + (scenes.mask.shape[1],) * len(inner)
-    return truth(part, scenes, inner, labels).expand(shape), _real(scenes, len(inner)).expand(shape)

@@ -19,6 +19,7 @@ from kg.errors import ArityError, FormulaError, unknown
 from kg.formulas import Arithmetic, Compare, Feature, Function, Negative, Number, Term
 from kg.terms import TERMS as PLAIN
 from rulekd.scenes.scenes import Scenes
+from rulekd.truth import along
 
 #: Per-object tensors laid along their axes, one (B, .., N, ..) for each argument, to the term's value.
 Reading: TypeAlias = Callable[[Sequence["_Laid"]], Tensor]
@@ -120,11 +121,6 @@ def _compare_words(formula: Compare, left: Tensor | _Words, right: Tensor | _Wor
         numbers = torch.tensor([*table, -2], device=numbers.device)[numbers]
     equal = (left.numbers == numbers) & (left.numbers >= 0)
     return equal if formula.operator == "=" else ~equal
-
-
-def along(values: Tensor, axis: int, axes: int) -> Tensor:
-    """(B, N) laid along object axis number ``axis`` of ``axes``: (B, 1, .., N, .., 1)."""
-    return values.reshape((values.shape[0],) + (1,) * axis + (values.shape[1],) + (1,) * (axes - axis - 1))
 
 
 class _Laid:
