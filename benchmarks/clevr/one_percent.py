@@ -160,6 +160,33 @@ def main() -> None:
                     file.write(json.dumps(row) + "\n")
                 print(json.dumps(row), flush=True)
     print(table(rows))
+    print(differences(rows))
+
+
+def interval(values: list[float]) -> str:
+    """Mean and 95 % interval of a few numbers by the t distribution, in points of a hundred."""
+    from scipy.stats import t as student_t  # only the tables need it
+
+    points = 100 * np.array(values)
+    half = student_t.ppf(0.975, len(points) - 1) * points.std(ddof=1) / len(points) ** 0.5
+    return f"{points.mean():+.1f} [{points.mean() - half:+.1f}, {points.mean() + half:+.1f}]"
+
+
+def differences(rows: list[dict[str, float]]) -> str:
+    """Differences between arms of the same seed, as Markdown."""
+    lines = ["| q | difference | F1 | average precision | violation |", "|---|---|---|---|---|"]
+    by = {(row["q"], row["arm"], row["seed"]): row for row in rows}
+    pairs = [("soft+augmentation", "soft"), ("soft+rules", "soft"), ("soft+rules", "soft+augmentation")]
+    for q in sorted({row["q"] for row in rows}):
+        for arm, base in pairs:
+            seeds = [seed for other, name, seed in by if other == q and name == arm and (q, base, seed) in by]
+            if len(seeds) > 1:
+                cells = [
+                    interval([by[q, arm, seed][name] - by[q, base, seed][name] for seed in seeds])
+                    for name in ("f1", "average_precision", "violation")
+                ]
+                lines.append(f"| {q} | {arm} - {base} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def table(rows: list[dict[str, float]]) -> str:

@@ -56,9 +56,12 @@ def folder_for(out: Path | None) -> Path:
 def perform(settings: Settings, folder: Path, *, as_json: bool) -> None:
     """The demonstration with these settings, into this folder."""
     # as above: everything else brings torch
+    import torch
+
     from rulekd.demo import demonstrate, report_of
     from rulekd.report import strongest, write
 
+    torch.set_num_threads(1)  # the tensors are small: more threads would wait for each other
     folder.mkdir(parents=True, exist_ok=True)
     with progress() as show:
         found = demonstrate(settings, show)
