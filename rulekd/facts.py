@@ -48,7 +48,11 @@ class Facts:
     def __post_init__(self) -> None:
         if not self.values:
             raise RulekdError("facts without predicates", hint="Give at least one tensor by predicate name.")
-        batch = next(iter(self.values.values())).shape[0]
+        handed: dict[str, object] = {f"values of {name!r} are": value for name, value in self.values.items()}
+        for what, value in (handed | ({} if self.mask is None else {"mask is": self.mask})).items():
+            if not isinstance(value, Tensor):
+                raise RulekdError(f"{what} a {type(value).__name__}, no tensor", hint="Convert with torch.as_tensor.")
+        batch = next((len(value) for value in self.values.values() if value.dim()), 0)
         objects = self.mask.shape[1] if self.mask is not None else _objects(self.values)
         if self.mask is None:
             device = next(iter(self.values.values())).device
@@ -58,6 +62,8 @@ class Facts:
                 f"mask has shape {tuple(self.mask.shape)} and type {self.mask.dtype}",
                 hint="Give a bool tensor (B, N), True where there is an object.",
             )
+        elif len(self.mask) != batch:
+            raise RulekdError(f"mask has {len(self.mask)} rows for {batch} scenes", hint="Give one a scene.")
         for name, value in self.values.items():
             _check(name, value, batch, objects)
         for name, valid in self.valid.items():

@@ -82,9 +82,9 @@ class _Coherent(torch.autograd.Function):
                 s = laid[0]
                 for value in laid[1:]:
                     s = s + value
-                broken = s < SCALE
+                broken = ~(s >= SCALE)  # NaN is not held back: it must be seen in the loss
                 # S = 0 only where every literal is given and false: broken, but there is nobody to teach.
-                learnable = broken & (s > 0)
+                learnable = broken & ~(s <= 0)
                 inner = tuple(range(1, count + 1))
                 total[scenes] -= _sum(torch.where(learnable, s.log() - LOG_SCALE, 0.0), inner)
                 violation[scenes] += _sum(torch.where(broken, 1 - s / SCALE, 0.0), inner)

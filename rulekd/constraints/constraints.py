@@ -18,7 +18,7 @@ from rulekd.constraints import coherent, consistency, exclusive, product
 from rulekd.constraints.clause import Axes, Literal, allowed, count_valid, grounded
 from rulekd.constraints.plan import Backend, Planned, plan
 from rulekd.facts import Facts
-from rulekd.grounding import View, count, ground
+from rulekd.grounding import View, count, ground, sides
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
 from rulekd.truth import place, truth
@@ -116,11 +116,26 @@ class Constraints(nn.Module):
         """Read every rule in a batch.
 
         logits: log-odds by predicate, (B,), (B, N), (B, N, N), ...; bool for what is given. mask: (B, N), True where
-        there is an object. scenes: needed where a rule speaks of geometry. views: for each transform the logits of
-        the transformed scenes; a law under a transform that is not given is left out of this reading.
+        there is an object; that of the scenes when unsaid. scenes: needed where a rule speaks of geometry. views: for
+        each transform the logits of the transformed scenes; a law under a transform that is not given is left out of
+        this reading.
         """
+        mask = scenes.mask if mask is None and scenes is not None else mask
         view = View(self._facts(logits, mask), scenes)
         images = {str(t): View(self._facts(of_image, mask), None) for t, of_image in (views or {}).items()}
+        others = {f"the view {name!r}": image.facts.objects.shape for name, image in images.items()}
+        if scenes is not None:
+            others["scenes"] = scenes.mask.shape
+        for what, shape in others.items():
+            if shape != view.facts.objects.shape:
+                raise ArityError(
+                    f"{what}: {shape[0]} scenes of {shape[1]} objects, beside logits of {len(view.facts)} scenes of "
+                    f"{view.facts.objects.shape[1]} objects",
+                    hint="Give the same scenes, in the same order and padding.",
+                )
+        for name in images:
+            if name not in map(str, self.views):
+                raise unknown("view", name, map(str, self.views), where="no rule is about it: ")
         read = [
             one
             for one in self.planned
@@ -372,10 +387,14 @@ def _mean(values: Tensor, valid: Tensor) -> Tensor:
 
 def _check(rule: Rule, facts: Facts, images: Mapping[str, View]) -> None:
     """Every predicate of a rule has logits of its arity, in the scene and in the image that it reads."""
-    for atom in walk(rule.formula):
-        if not isinstance(atom, Atom):
-            continue
-        for read in (facts, *(view.facts for view in images.values())):
+    parts: list[tuple[Formula, Facts]] = [(rule.formula, facts)]
+    if isinstance(rule.formula, Under):
+        left, right = sides(rule.formula.law)
+        parts = [(left, facts), (right, images[str(rule.formula.transform)].facts)]
+    for part, read in parts:
+        for atom in walk(part):
+            if not isinstance(atom, Atom):
+                continue
             if atom.predicate not in read.values:
                 raise unknown("predicate", atom.predicate, read.values, where=f"rule {rule.name!r} needs logits of an ")
             arity = read.values[atom.predicate].dim() - 1
