@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +75,19 @@ def mine(
     >>> [rule.name for rule in graph.axioms()][:2]
     ['transitive(left_of)', 'inverse(left_of, right_of)']
     """
+    for name, value in facts.values.items():
+        bad = (torch.isnan(value) & facts.validity(name)).nonzero()
+        if len(bad):
+            raise RulekdError(
+                f"values of {name!r} are nan in scene {facts.name(int(bad[0, 0]))!r}, objects {bad[0, 1:].tolist()}",
+                hint="Look for a division by zero or an overflow where they come from.",
+            )
+    if labels is not None and not torch.equal(labels.objects, facts.objects):
+        raise RulekdError(
+            f"labels of shape {tuple(labels.objects.shape)} and facts of shape {tuple(facts.objects.shape)} are not "
+            "about the same objects",
+            hint="Give both the same scenes, padding and mask.",
+        )
     whole = Part(facts, {}, labels, {}, None)
     discovery, confirmation = split(whole)
     return _mine(
@@ -164,6 +178,8 @@ def _mine(
     progress: Report | None,
     scenes: SceneSet | None = None,
 ) -> KnowledgeGraph:
+    if not 0 < tolerance < 1:
+        raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
     found = twins(count_pairs(discovery.facts, 2)) if 2 in Discovery(discovery.facts).arities() else {}
     on_discovery, on_confirmation = (
         _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
@@ -228,11 +244,14 @@ def _account(
     ]
     units = len(set(confirmation.facts.units.tolist()))
     notes.append(f"{len(discovery.facts)} scenes proposed, {len(confirmation.facts)} scenes in {units} units confirmed")
-    needed = next(n for n in range(MIN_UNITS, 10_000) if betting.p_at_most([0.0] * n, tolerance) <= LEVEL)
+    # Half of the capital stakes everything: without a violation it is at least (1 - tolerance)^-n / 2.
+    most = max(MIN_UNITS, math.ceil(math.log(2 / LEVEL) / -math.log1p(-tolerance)))
+    few = range(MIN_UNITS, min(most, 1_000))
+    needed = next((n for n in few if betting.p_at_most([0.0] * n, tolerance) <= LEVEL), most)
     if units < needed:
         notes.append(
-            f"{units} independent units are too few to confirm any level: at a tolerance of {tolerance:.0%} even a law "
-            f"without a violation needs {needed} of them on the confirmation part"
+            f"{units} independent units are too few to confirm any level: at a tolerance of {100 * tolerance:g}% even "
+            f"a law without a violation needs {needed} of them on the confirmation part"
         )
     elif not rules:
         notes.append("nothing was confirmed: no candidate passed both tests; other predicates or scenes may settle it")
