@@ -58,6 +58,7 @@ def perform(settings: Settings, folder: Path, *, as_json: bool) -> None:
     # as above: everything else brings torch
     import torch
 
+    # the same
     from rulekd.demo import demonstrate, report_of
     from rulekd.report import strongest, write
 

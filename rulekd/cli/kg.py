@@ -132,7 +132,7 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
             ("teacher", _ledger(evidence.teacher)),
             ("data", _ledger(evidence.data)),
             ("discovery", _ledger(evidence.discovery)),
-            ("tested", f"{tested}; {evidence.examined} candidates of its family were examined"),
+            ("tested", f"{tested}; {evidence.examined:,} candidates of all families were examined"),
             ("kept by", "\n".join(map(_citation, evidence.examples))),
             ("broken by", "\n".join(map(_citation, evidence.counterexamples))),
         ]

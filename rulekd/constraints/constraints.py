@@ -18,7 +18,7 @@ from rulekd.constraints import coherent, consistency, exclusive, product
 from rulekd.constraints.clause import Axes, Literal, allowed, count_valid, grounded
 from rulekd.constraints.plan import Backend, Planned, plan
 from rulekd.facts import Facts
-from rulekd.grounding import View, count, ground, sides
+from rulekd.grounding import View, count, ground, outer_atoms, sides
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
 from rulekd.truth import place, truth
@@ -266,21 +266,29 @@ class RuleReading:
         live, broken = self._counts
         return broken / live if live else None
 
+    def _atoms(self, view: View, images: Mapping[str, View]) -> Iterator[tuple[str, Atom, Facts]]:
+        """Each atom outside quantifiers with its title, and the facts that it is read from."""
+        formula = self.rule.formula
+        if isinstance(formula, Under):
+            left, right = sides(formula.law)
+            image = images[str(formula.transform)]
+            yield from ((str(atom), atom, view.facts) for atom in outer_atoms(left))
+            yield from ((f"{formula.transform}: {atom}", atom, image.facts) for atom in outer_atoms(right))
+        else:
+            yield from ((str(atom), atom, view.facts) for atom in outer_atoms(formula))
+
     @torch.no_grad()
     def worst(self, k: int = 5) -> list[Binding]:
         """The k groundings that break the rule most surely: those whose least sure atom is surest."""
         view, images = self.reading.view, self.reading.images
         grounding = ground(self.rule.formula, view, images)
-        atoms = [atom for atom in walk(self.rule.formula) if isinstance(atom, Atom)]
         shape = grounding.broken.shape
-        chances = {
-            str(atom): consistency.probability(
-                place(view.facts.values[atom.predicate], atom.arguments, grounding.variables)
-            ).expand(shape)
-            for atom in atoms
-            if set(atom.arguments) <= set(grounding.variables)
-        }
-        sure = torch.stack([(chance - 0.5).abs() for chance in chances.values()]).amin(0)
+        chances = {}
+        for title, atom, facts in self._atoms(view, images):
+            placed = place(facts.values[atom.predicate], atom.arguments, grounding.variables)
+            chances[title] = consistency.probability(placed).expand(shape)
+        certain = torch.full(shape, 0.5, device=grounding.broken.device)  # of a rule without atoms outside quantifiers
+        sure = torch.stack([certain, *((chance - 0.5).abs() for chance in chances.values())]).amin(0)
         ranked = torch.where(grounding.broken, sure, -1.0).flatten()
         found = []
         for flat in ranked.argsort(descending=True, stable=True)[:k].tolist():

@@ -45,6 +45,15 @@ def p_at_most(values: ArrayLike, tolerance: float) -> float:
     return min(1.0, math.exp(-max(log_capital_below(values, tolerance), 0.0)))
 
 
+def units_needed(tolerance: float, level: float) -> int:
+    """How many numbers, all 0, bring ``p_at_most`` to the level: half the mixture stakes all, (1 - tolerance)^-n / 2.
+
+    >>> units_needed(0.1, 0.05), p_at_most([0.0] * 36, 0.1) <= 0.05
+    (36, True)
+    """
+    return math.ceil(math.log(2 / level) / -math.log1p(-tolerance)) if tolerance < 1 else 1
+
+
 def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float] | None:
     """(low, high): contains the mean with probability at least ``confidence``; None without numbers.
 

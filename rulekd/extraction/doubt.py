@@ -3,9 +3,10 @@
 A teacher with 99 % right answers breaks a true law of three atoms in up to 3 % of its live groundings, so its
 rules cannot be judged on all that it says. Two things give a wrong answer away:
 
-- *twins* disagree: where p(a, b) is q(b, a) (an inverse, or a symmetry with q = p), or is ~q(a, b), but for a share d
-  of the groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e), and
-  both are wrong together in e^2 of the groundings, which nothing gives away;
+- *twins* disagree: where p(a, b) is q(b, a) (an inverse, or a symmetry with q = p) but for a share d of the
+  groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e), and both are
+  wrong together in e^2 of the groundings, which nothing gives away. Only a turned reading is a twin: relations that
+  are nearly the same (parent, ancestor) differ for good reason;
 - the network was *unsure*: its log-odds lie near the threshold. The least sure share 3 e is doubted.
 
 Groundings that contain a doubted fact are not valid in ``trusted``; what is left is wrong at about
@@ -21,47 +22,40 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from rulekd.extraction.counting import PairCounts
+from rulekd.extraction.counting import count_pairs
 from rulekd.facts import Facts, log_odds
 
 #: How much larger than the estimated share of wrong facts the share of unsure facts is that are doubted.
 MARGIN = 3.0
 
-#: Correlation above which two readings are taken for one law, blurred by errors. Unrelated relations stay far below.
-TWINS = 0.5
+#: Correlation above which a turned reading is taken for the same, blurred by errors: of what a network says, and of
+#: facts that are given, where errors are rare and a difference is more likely meant.
+TWINS, GIVEN_TWINS = 0.5, 0.9
 
 
 @dataclass(frozen=True)
 class Twin:
-    """p(a, b) is q(a, b); turned: is q(b, a); negated: is the opposite of it."""
+    """p(a, b) is other(b, a)."""
 
     predicate: str
     other: str
-    turned: bool
-    negated: bool
 
 
-def twins(counts: PairCounts) -> dict[str, tuple[Twin, ...]]:
-    """For each predicate over two objects the other readings that correlate with it strongly.
+def twins(facts: Facts) -> dict[str, tuple[Twin, ...]]:
+    """For each predicate over two objects the turned readings that correlate with it strongly.
 
     The phi coefficient of two oriented atoms, (n both - first second) / sqrt of the product of the four margins.
     """
+    counts = count_pairs(facts, 2)
     n, x, y, both = counts.valid, counts.first, counts.second, counts.both
     phi = (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
     size = len(counts.atoms) // 2
     found = {}
     for place, atom in enumerate(counts.atoms[:size]):
-        strong = [j for j in (phi[place].abs() >= TWINS).nonzero().flatten().tolist() if j != place]
-        if strong:
-            found[atom.predicate] = tuple(
-                Twin(
-                    atom.predicate,
-                    counts.atoms[j].predicate,
-                    turned=counts.atoms[j].arguments == ("b", "a"),
-                    negated=bool(phi[place, j] < 0),
-                )
-                for j in strong
-            )
+        least = GIVEN_TWINS if facts.values[atom.predicate].dtype == torch.bool else TWINS
+        turned = (phi[place, size:] >= least).nonzero().flatten().tolist()
+        if turned:
+            found[atom.predicate] = tuple(Twin(atom.predicate, counts.atoms[other].predicate) for other in turned)
     return found
 
 
@@ -111,9 +105,6 @@ def unsure(facts: Facts, name: str, share: float) -> Tensor:
 
 def _disagreement(twin: Twin, facts: Facts) -> tuple[Tensor, Tensor]:
     """(differ, valid): where a predicate and its twin disagree, in the predicate's own orientation."""
-    mine, other = facts.crisp(twin.predicate), facts.crisp(twin.other)
-    valid, other_valid = facts.validity(twin.predicate), facts.validity(twin.other)
-    if twin.turned:
-        other, other_valid = other.transpose(1, 2), other_valid.transpose(1, 2)
-    valid = valid & other_valid
-    return ((mine != other) ^ twin.negated) & valid, valid
+    mine, other = facts.crisp(twin.predicate), facts.crisp(twin.other).transpose(1, 2)
+    valid = facts.validity(twin.predicate) & facts.validity(twin.other).transpose(1, 2)
+    return (mine != other) & valid, valid

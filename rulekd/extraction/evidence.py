@@ -67,6 +67,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What came of the candidates. nearest: the best of those that failed, in words; empty when none did."""
+
+    rules: list[Rule]
+    nearest: str
+
+
+@dataclass(frozen=True)
 class Tally:
     """Live and broken groundings of a rule by independent unit, two (U,) int64 arrays."""
 
@@ -110,8 +118,12 @@ def confirm(
     tolerance: float,
     examined: int,
     provenance: Mapping[Formula, Provenance],
-) -> list[Rule]:
-    """Judge candidates on the confirmation part; habits are kept as such, what passes neither way is dropped."""
+) -> Judged:
+    """Judge candidates on the confirmation part; what neither the network nor clean labels hold is dropped.
+
+    Confirmed is what the network obeys and clean labels, if there are any, do not deny. A habit is obeyed and denied;
+    a law of the data that the network breaks too often is kept unconfirmed: there a student can beat its teacher.
+    """
     tallies = [tally(f, confirmation.view, confirmation.images) for f in candidates]
     on_data = [None if data is None else _data_tally(f, data) for f in candidates]
     by_data = [data is not None and t is not None and clean(f, data) for f, t in zip(candidates, on_data, strict=True)]
@@ -126,7 +138,8 @@ def confirm(
     # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
     by_chance = benjamini_hochberg([0.0 if p is None else p for p in chance], CHANCE)
     doubtful = unreliable(confirmation)
-    rules = []
+    rules: list[Rule] = []
+    missed: list[tuple[float, str]] = []
     for place, formula in enumerate(candidates):
         if not by_data[place] and not isinstance(formula, Under) and doubtful & _spoken(formula):
             continue
@@ -134,6 +147,7 @@ def confirm(
         holds = bool(by_level[place]) and not refuted(formula, judge)
         habit = by_data[place] and bool(by_teacher[place]) and not holds
         if not by_chance[place] or not (holds or habit):
+            missed.append((deciding[place], _missed(formula, tallies[place], deciding[place], chance[place])))
             continue
         counted = on_data[place]
         rules.append(
@@ -144,9 +158,9 @@ def confirm(
                     data=None if counted is None else ledger(counted),
                     discovery=ledger(tally(formula, discovery.view, discovery.images)),
                     tolerance=tolerance,
-                    level_p=deciding[place],
+                    level_p=in_teacher[place],
                     chance_p=chance[place],
-                    confirmed=holds,
+                    confirmed=holds and bool(by_teacher[place]),
                     examined=examined,
                     examples=tuple(cite(formula, confirmation, broken=False)),
                     counterexamples=tuple(cite(formula, confirmation, broken=True)),
@@ -155,7 +169,7 @@ def confirm(
                 kind=Kind.HABIT if habit else Kind.UNKNOWN,
             )
         )
-    return rules
+    return Judged(rules, min(missed)[1] if missed else "")
 
 
 def _level(counted: Tally, tolerance: float) -> float:
@@ -166,6 +180,12 @@ def _level(counted: Tally, tolerance: float) -> float:
 def clean(formula: Formula, source: Source) -> bool:
     """Are the labels of its predicates right often enough to judge a rule by? Then they are asked, not the network."""
     return all(source.errors.get(predicate, 1.0) <= ERROR_CAP for predicate in _spoken(formula))
+
+
+def _missed(formula: Formula, counted: Tally, level: float, chance: float | None) -> str:
+    broken, live = int(counted.broken.sum()), int(counted.live.sum())
+    by_chance = "" if chance is None else f", p {chance:.2g} of being there by chance"
+    return f"'{formula}': {broken:,} of {live:,} live groundings break it; p {level:.2g} of its level{by_chance}"
 
 
 def undoubted(formula: Formula, source: Source) -> Tally:

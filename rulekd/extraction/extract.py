@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +11,13 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
+from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
-from rulekd.extraction.counting import count_pairs
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
-from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Source, confirm, unreliable
+from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Source, confirm, unreliable
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
@@ -180,7 +178,7 @@ def _mine(
 ) -> KnowledgeGraph:
     if not 0 < tolerance < 1:
         raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
-    found = twins(count_pairs(discovery.facts, 2)) if 2 in Discovery(discovery.facts).arities() else {}
+    found = twins(discovery.facts) if 2 in Discovery(discovery.facts).arities() else {}
     on_discovery, on_confirmation = (
         _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
     )
@@ -206,9 +204,10 @@ def _mine(
     data = None
     if confirmation.labels is not None and discovery.labels is not None:
         data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, found)
-    rules = confirm(
+    judged = confirm(
         list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
     )
+    rules = judged.rules
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
@@ -219,7 +218,7 @@ def _mine(
         rules,
         worlds=_worlds(confirmation, cited),
         provenance=provenance,
-        notes=(*notes, *_account(counted, rules, discovery, confirmation, tolerance), *_doubts(on_confirmation)),
+        notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
     )
     return graph.with_entailment()
 
@@ -232,29 +231,22 @@ def _doubts(source: Source) -> list[str]:
 
 
 def _account(
-    counted: Sequence[tuple[str, Proposals]],
-    rules: Sequence[Rule],
-    discovery: Part,
-    confirmation: Part,
-    tolerance: float,
+    counted: Sequence[tuple[str, Proposals]], judged: Judged, confirmation: Part, tolerance: float
 ) -> list[str]:
+    """What was examined, on how much; and of an empty result the nearest miss, and what would settle it."""
     notes = [
         f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
         for name, proposals in counted
     ]
     units = len(set(confirmation.facts.units.tolist()))
-    notes.append(f"{len(discovery.facts)} scenes proposed, {len(confirmation.facts)} scenes in {units} units confirmed")
-    # Half of the capital stakes everything: without a violation it is at least (1 - tolerance)^-n / 2.
-    most = max(MIN_UNITS, math.ceil(math.log(2 / LEVEL) / -math.log1p(-tolerance)))
-    few = range(MIN_UNITS, min(most, 1_000))
-    needed = next((n for n in few if betting.p_at_most([0.0] * n, tolerance) <= LEVEL), most)
-    if units < needed:
+    notes.append(f"confirmed on {len(confirmation.facts)} scenes in {units} independent units")
+    if not judged.rules:
+        needed = max(MIN_UNITS, betting.units_needed(tolerance, LEVEL))
+        notes.append(f"nothing was confirmed; nearest miss: {judged.nearest or 'none, no candidate was proposed'}")
         notes.append(
-            f"{units} independent units are too few to confirm any level: at a tolerance of {100 * tolerance:g}% even "
-            f"a law without a violation needs {needed} of them on the confirmation part"
+            f"at a tolerance of {tolerance:.2%} a single law without a violation needs {needed} independent units "
+            "on the confirmation part (60 % of what is given), and more where many candidates are tested"
         )
-    elif not rules:
-        notes.append("nothing was confirmed: no candidate passed both tests; other predicates or scenes may settle it")
     return notes
 
 

@@ -167,3 +167,17 @@ def test_bad_logits_are_told_so() -> None:
         constraints({"left_of": torch.zeros(1, 2), "right_of": torch.zeros(1, 2, 2)})
     with pytest.raises(RulekdError, match="unknown semantics"):
         rulekd.compile(["p(a)"], semantics="godel")  # type: ignore[arg-type] # the mistake that is tested
+
+
+def test_the_worst_grounding_of_a_law_under_a_transform_shows_scene_and_image() -> None:
+    constraints = rulekd.compile(["under mirror_x: r(a, b) <-> s(a, b)"])
+    reading = constraints({"r": torch.full((1, 2, 2), 3.0)}, views={"mirror_x": {"s": torch.full((1, 2, 2), -2.0)}})
+    (worst,) = reading[constraints.rules[0].id].worst(1)
+    assert worst.truth["r(a, b)"] == pytest.approx(0.953, abs=1e-3)
+    assert worst.truth["mirror_x: s(a, b)"] == pytest.approx(0.119, abs=1e-3)
+
+
+def test_the_worst_grounding_of_a_rule_about_the_scene() -> None:
+    constraints = rulekd.compile(["exists a, b: r(a, b)"])
+    reading = constraints({"r": torch.full((2, 2, 2), -3.0)})
+    assert [binding.scene for binding in reading[constraints.rules[0].id].worst(5)] == [0, 1]
