@@ -75,6 +75,12 @@ class Facts:
                     f"its values have shape {tuple(self.values[name].shape)}",
                     hint="Give a bool tensor of the same shape.",
                 )
+        for name, threshold in self.thresholds.items():
+            if name not in self.values or not 0 <= threshold <= 1:
+                raise RulekdError(
+                    f"threshold of {name!r} is {threshold!r}",
+                    hint=f"Give a probability, 0 to 1, for one of {', '.join(self.values)}.",
+                )
         for title, given in (("group", self.group), ("names", self.names)):
             if given is not None and len(given) != batch:
                 raise RulekdError(f"{title} has {len(given)} entries for {batch} scenes", hint="Give one a scene.")
@@ -157,6 +163,7 @@ class Facts:
             self,
             values={name: self.values[name] for name in predicates},
             valid={name: value for name, value in self.valid.items() if name in predicates},
+            thresholds={name: value for name, value in self.thresholds.items() if name in predicates},
             exclusive=tuple(group for group in self.exclusive if set(group) <= set(predicates)),
         )
 

@@ -54,8 +54,9 @@ def compile(
     """
     if semantics not in ("coherent", "product"):
         raise RulekdError(f"unknown semantics {semantics!r}", hint="Use 'coherent' or 'product'.")
-    if not p >= 1 or not sharpness > 0:
-        raise RulekdError(f"p is {p} and sharpness is {sharpness}", hint="Give p >= 1 and sharpness > 0.")
+    for name, number, least in (("p", p, 1), ("sharpness", sharpness, 0)):
+        if not isinstance(number, int | float) or not (number > 0 and number >= least):
+            raise RulekdError(f"{name} is {number!r}", hint="Give p of 1 or more, and a sharpness above 0.")
     words = rules.vocabulary if vocabulary is None and isinstance(rules, KnowledgeGraph) else vocabulary
     return Constraints(tuple(plan(rule) for rule in trainable(rules)), semantics, float(p), float(sharpness), words)
 
@@ -68,7 +69,15 @@ def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
     if isinstance(rules, KnowledgeGraph):
         found = rules.rules() if entailed else rules.axioms()
         return [r for r in found if r.status is not Status.REJECTED and r.kind is not Kind.HABIT]
-    given = [rules] if isinstance(rules, str | Formula | Rule) else list(rules)
+    given = (
+        [rules] if isinstance(rules, str | Formula | Rule) else list(rules) if isinstance(rules, Iterable) else [rules]
+    )
+    for rule in given:
+        if not isinstance(rule, str | Formula | Rule):
+            raise RulekdError(
+                f"{rule!r} is a {type(rule).__name__}, no rule",
+                hint="Give a graph (kg.KnowledgeGraph.load(path)), or rules, formulas or texts.",
+            )
     made = [rule if isinstance(rule, Rule) else Rule(parse(rule) if isinstance(rule, str) else rule) for rule in given]
     return list({rule.id: rule for rule in made}.values())
 
@@ -120,6 +129,15 @@ class Constraints(nn.Module):
         each transform the logits of the transformed scenes; a law under a transform that is not given is left out of
         this reading.
         """
+        if not isinstance(logits, Mapping):
+            raise RulekdError(
+                f"logits are a {type(logits).__name__}, not tensors by predicate name",
+                hint="Give {'left_of': (B, N, N), ...}.",
+            )
+        if scenes is not None and not isinstance(scenes, Scenes):
+            raise RulekdError(
+                f"scenes are a {type(scenes).__name__}, not one batch", hint="Give Scenes, such as scene_set.scenes."
+            )
         mask = scenes.mask if mask is None and scenes is not None else mask
         view = View(self._facts(logits, mask), scenes)
         images = {str(t): View(self._facts(of_image, mask), None) for t, of_image in (views or {}).items()}

@@ -42,6 +42,7 @@ class Rules(Transfer):
             raise RulekdError(f"ramp is {self.ramp}", hint="Give a share of the training, 0 to 1.")
         if not isinstance(self.graph, str) and not hasattr(self.graph, "axioms"):
             object.__setattr__(self, "graph", tuple(self.graph))  # an iterator can be read once only
+        _ = self.constraints  # a rule that cannot be read is told now, not after the teacher was asked
 
     @property
     def name(self) -> str:

@@ -73,6 +73,10 @@ def mine(
     >>> [rule.name for rule in graph.axioms()][:2]
     ['transitive(left_of)', 'inverse(left_of, right_of)']
     """
+    if not isinstance(facts, Facts):
+        raise RulekdError(
+            f"mine() was given a {type(facts).__name__}", hint="Give rulekd.Facts({'left_of': tensor, ...})."
+        )
     for name, value in facts.values.items():
         bad = (torch.isnan(value) & facts.validity(name)).nonzero()
         if len(bad):
@@ -112,6 +116,13 @@ def extract(
     seed: of the random translation and scaling.
     """
     started = time.monotonic()
+    if not isinstance(teacher, Predictor):
+        raise RulekdError(
+            f"the teacher is a {type(teacher).__name__}",
+            hint="Wrap it: rulekd.Predictor(network, vocabulary, inputs=...).",
+        )
+    if not isinstance(scenes, SceneSet):
+        raise RulekdError(f"scenes are a {type(scenes).__name__}", hint="Give a SceneSet: rulekd.SceneSet(scenes).")
     teacher.dry_run(scenes)
     kept = scenes.select(torch.from_numpy(scenes.parts != "test"))
     notes = [f"{len(scenes) - len(kept)} of {len(scenes)} scenes belong to the test part and were not read"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -37,3 +39,21 @@ def test_a_tolerance_is_a_rate_between_zero_and_one(tolerance: float) -> None:
 def test_a_tiny_tolerance_says_how_many_units_it_needs() -> None:
     notes = rulekd.mine(Facts({"less": order() > 0}), tolerance=0.0001).notes
     assert any("at a tolerance of 0.01% a single law without a violation needs 36887" in n for n in notes)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: rulekd.mine({"r": torch.zeros(1, 2, 2)}), "mine\\(\\) was given a dict"),  # type: ignore[arg-type]
+        (lambda: rulekd.extract(torch.nn.Linear(1, 1), None), "the teacher is a Linear"),  # type: ignore[arg-type]
+        (lambda: rulekd.compile(None), "no rule"),  # type: ignore[arg-type]
+        (lambda: rulekd.compile(["r(a)"], p="2"), "p is '2'"),  # type: ignore[arg-type]
+        (lambda: rulekd.compile(["r(a)"])(torch.zeros(1, 2)), "not tensors by predicate name"),
+        (lambda: rulekd.Rules("nope.kg.json"), "kg"),
+        (lambda: Facts({"r": torch.zeros(1, 2)}, thresholds={"r": 3}), "threshold of 'r' is 3"),
+        (lambda: Facts({"r": torch.zeros(1, 2)}, thresholds={"q": 0.5}), "threshold of 'q'"),
+    ],
+)  # each ignored error is the mistake that is tested
+def test_what_is_no_network_no_rule_and_no_fact_is_told_so(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(RulekdError, match=said):
+        call()
