@@ -20,7 +20,7 @@ from kg import Formula
 from kg.formulas import Atom, Compare, Not
 from kg.normal import free_variables
 from rulekd.grounding import View
-from rulekd.truth import distinct, place, truth
+from rulekd.truth import place, truth
 
 Axes: TypeAlias = tuple[int, ...]
 
@@ -90,15 +90,7 @@ def allowed(clause: Clause, view: View) -> Mapping[Axes, Tensor]:
 
     A grounding is valid when all its factors allow it.
     """
-    objects = view.facts.objects
-    masks: dict[Axes, Tensor] = {}
-    for axes in clause.shape:
-        mask = distinct(objects.shape[1], len(axes), objects.device)
-        for position in range(len(axes)):
-            shape = [len(view.facts)] + [1] * len(axes)
-            shape[position + 1] = objects.shape[1]
-            mask = mask & objects.reshape(shape)
-        masks[axes] = mask.expand(len(view.facts), *mask.shape[1:]) if axes else _every(view)
+    masks = {axes: view.facts.groundings(len(axes)) for axes in clause.shape}
     for literal in clause.literals:
         if isinstance(literal.formula, Atom):
             names = tuple(clause.variables[axis] for axis in literal.axes)
@@ -130,7 +122,3 @@ def contract(factors: Mapping[Axes, Tensor]) -> Tensor:
     """
     terms = ",".join(letters(axes) for axes in factors)
     return torch.einsum(f"{terms}->z", *factors.values())
-
-
-def _every(view: View) -> Tensor:
-    return torch.ones(len(view.facts), dtype=torch.bool, device=view.facts.objects.device)

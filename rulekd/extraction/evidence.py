@@ -127,7 +127,8 @@ def confirm(
     tallies = [tally(f, confirmation.view, confirmation.images) for f in candidates]
     on_data = [None if data is None else _data_tally(f, data) for f in candidates]
     by_data = [data is not None and t is not None and clean(f, data) for f, t in zip(candidates, on_data, strict=True)]
-    in_teacher = [_level(undoubted(f, confirmation), tolerance) for f in candidates]
+    said = [undoubted(f, confirmation) for f in candidates]
+    in_teacher = [_level(t, tolerance) for t in said]
     deciding = [
         _level(other, tolerance) if asked and other is not None else p
         for p, other, asked in zip(in_teacher, on_data, by_data, strict=True)
@@ -143,8 +144,11 @@ def confirm(
     for place, formula in enumerate(candidates):
         if not by_data[place] and not isinstance(formula, Under) and doubtful & _spoken(formula):
             continue
-        judge = data if by_data[place] and data is not None else confirmation
-        holds = bool(by_level[place]) and not refuted(formula, judge)
+        if by_data[place] and data is not None:
+            judge, judged = data, undoubted(formula, data)
+        else:
+            judge, judged = confirmation, said[place]
+        holds = bool(by_level[place]) and not refuted(formula, judged, judge.errors)
         habit = by_data[place] and bool(by_teacher[place]) and not holds
         if not by_chance[place] or not (holds or habit):
             missed.append((deciding[place], _missed(formula, tallies[place], deciding[place], chance[place])))
@@ -197,18 +201,18 @@ def undoubted(formula: Formula, source: Source) -> Tally:
     return tally(formula, source.unsure if _single(formula) else source.trusted, source.trusted_images)
 
 
-def refuted(formula: Formula, source: Source) -> bool:
+def refuted(formula: Formula, counted: Tally, errors_of: Mapping[str, float]) -> bool:
     """Do undoubted facts break the rule more often than the errors left in them explain?
 
+    counted: ``undoubted`` of a source. errors_of: the estimated share of wrong facts by predicate, of the same source.
     The e-value of "the rate is at most what errors explain" has reached 20. Where no error is left, that is at
     the first counterexample.
     """
     atoms = [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
-    errors = [source.errors.get(predicate, 0.0) for predicate in atoms]
+    errors = [errors_of.get(predicate, 0.0) for predicate in atoms]
     corroborated = not (_single(formula) or isinstance(formula, Under))
     explained = sum(2 * e**2 if corroborated else min(e, EXPLAINED_CAP) for e in errors)
-    rates = undoubted(formula, source).rates
-    return bool(betting.log_capital_above(rates, min(explained, 1.0)) >= REFUTED)
+    return bool(betting.log_capital_above(counted.rates, min(explained, 1.0)) >= REFUTED)
 
 
 def unreliable(source: Source) -> set[str]:
