@@ -25,9 +25,8 @@ from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.networks import describe, from_spec
 from rulekd.predictor import Predictor
+from rulekd.run_files import GRAPH, METRICS, RECORD, RUN_VERSION, WEIGHTS, read_record
 from rulekd.scenes import SceneSet
-
-RUN_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -99,43 +98,24 @@ class Run:
             "seed": self.seed,
             "parameters": self.predictor.parameters,
             "fingerprint": self.predictor.fingerprint,
+            "warnings": self.warnings,
             "command": sys.argv,
             "environment": {"rulekd": version("rulekd"), "torch": torch.__version__, "python": sys.version.split()[0]},
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
         }
-        (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         weights = {name: t.detach().cpu().contiguous().clone() for name, t in self.student.state_dict().items()}
-        save_file(weights, folder / "weights.safetensors")
+        save_file(weights, folder / WEIGHTS)
         lines = (json.dumps({**asdict(entry), "shares": entry.shares}) + "\n" for entry in self.history)
-        (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        (folder / METRICS).write_text("".join(lines), encoding="utf-8")
         if self.graph is not None:
-            self.graph.save(folder / "graph.kg.json")
-
-
-def read_record(folder: Path | str) -> dict[str, Any]:
-    """run.json of a run directory."""
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise FileFormatError(
-            f"{folder} is no run directory: it has no run.json", hint="Name a folder that --out made."
-        )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        known = record["version"] <= RUN_VERSION
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise FileFormatError(f"{path} cannot be read: {wrong}", hint="Restore the file, or train again.") from wrong
-    if not known:
-        raise FileFormatError(
-            f"{path} has version {record['version']}; this program reads up to {RUN_VERSION}",
-            hint="Use a newer rulekd.",
-        )
-    return dict(record)
+            self.graph.save(folder / GRAPH)
 
 
 def load_weights(predictor: Predictor, folder: Path | str) -> Predictor:
     """The predictor with the weights of a run directory, in place; nothing is unpickled."""
-    path = Path(folder) / "weights.safetensors"
+    path = Path(folder) / WEIGHTS
     try:
         predictor.module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as wrong:
