@@ -58,7 +58,7 @@ class Material:
         return max(1, math.ceil(len(self.runs[0].taught) / taught), rest)
 
     def batch(self, rows: Sequence[Tensor], taught: int) -> Batch:
-        """The scenes of one step, one run after the other; of the rows of each run the first ``taught`` have targets."""
+        """The scenes of one step, one run after the other; the first ``taught`` rows of each run have targets."""
         index = torch.cat(list(rows))
         scenes = self.scenes.select(index).trim()
         width = scenes.mask.shape[1]

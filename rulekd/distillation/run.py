@@ -94,7 +94,7 @@ class Run:
         record = {
             "version": RUN_VERSION,
             "network": network,
-            "transfers": [_describe(transfer) for transfer in self.transfers],
+            "transfers": [describe_transfer(transfer) for transfer in self.transfers],
             "training": asdict(self.training),
             "seed": self.seed,
             "parameters": self.predictor.parameters,
@@ -157,9 +157,11 @@ def load_run(folder: Path | str) -> Predictor:
     return load_weights(from_spec(network), folder)
 
 
-def _describe(transfer: Transfer) -> dict[str, Any]:
+def describe_transfer(transfer: Transfer) -> dict[str, Any]:
+    """A transfer as plain values: its kind, its numbers, and of rules the ids of what is trained."""
     known = {name: value for name, value in vars(transfer).items() if isinstance(value, int | float | str | bool)}
-    return {"kind": type(transfer).__name__, **known}
+    trained = {"rules": [rule.id for rule in transfer.constraints.rules]} if isinstance(transfer, Rules) else {}
+    return {"kind": type(transfer).__name__, **known, **trained}
 
 
 def describe_history(history: Sequence[Entry]) -> str:

@@ -48,7 +48,7 @@ class Targets:
 
     @classmethod
     def cat(cls, parts: Sequence[Targets], sizes: Sequence[int]) -> Targets:
-        """Targets of several batches of ``sizes`` scenes; where one of them says nothing of a predicate, nothing counts."""
+        """Targets of several batches of ``sizes`` scenes; what one of them says nothing about does not count there."""
 
         def joined(tables: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
             like = {name: value for table in tables for name, value in table.items()}
