@@ -12,14 +12,14 @@ from typing import TypeAlias
 
 from kg import KnowledgeGraph, Vocabulary
 from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
+from rulekd.distillation.measures import liveliness
 from rulekd.distillation.transfers import Transfer
 from rulekd.extraction import extract
 from rulekd.extraction.extract import FAMILIES
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
 from rulekd.networks import build
 from rulekd.report import Arm, Report
-from rulekd.report.provenance import mined, settings, surroundings
-from rulekd.report.runs import notes
+from rulekd.report.provenance import augmented, mined, settings, surroundings
 from rulekd.report.wording import percent
 from rulekd.scenes import SceneSet
 from rulekd.scenes.furniture import RELATIONS
@@ -158,7 +158,14 @@ def report_of(found: Demonstration) -> Report:
     )
     arms = [Arm("teacher", (found.teacher,), (found.teaching.history,), tuple(found.teaching.warnings), "sees boxes")]
     arms += [
-        Arm(TITLES[name], (found.students[name],), (run.history,), tuple(run.warnings), "sees points")
+        Arm(
+            TITLES[name],
+            (found.students[name],),
+            (run.history,),
+            tuple(run.warnings),
+            "sees points",
+            liveliness(found.students[name], found.teacher),
+        )
         for name, run in found.runs.items()
     ]
     ruled = found.runs["soft+rules"]
@@ -179,6 +186,6 @@ def report_of(found: Demonstration) -> Report:
         notes=(
             "Every student is told about the same rooms and trained for the same number of steps; its thresholds are "
             "chosen on those rooms. Only rules see the others.",
-            *notes(ruled),
+            *augmented(ruled.transfers),
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kg import Citation, KnowledgeGraph, Rule, World
-from kg.formulas import Atom, Formula, Implies, Under, walk
+from kg.formulas import Atom, Formula, Implies, Under, children, walk
 from rulekd.report.images import image, random
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.pictures import legend, picture
@@ -24,7 +24,12 @@ def pair(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup | None:
     broken = _figure(rule, "broken", evidence.counterexamples, graph, shown)
     if kept is None and broken is None:
         return None
-    return tag("div", kept or _nothing("No supporting scene was kept with its boxes.", ""), broken or _unbroken(rule), class_="pair")
+    return tag(
+        "div",
+        kept or _nothing("No supporting scene was kept with its boxes.", ""),
+        broken or _unbroken(rule),
+        class_="pair",
+    )
 
 
 def _unbroken(rule: Rule) -> Markup:
@@ -73,11 +78,12 @@ def _drawn(formula: Formula, world: World, citation: Citation) -> Markup | None:
 def _said(formula: Formula, verdict: str, world: World, citation: Citation) -> list[str]:
     """What the network answered about the cited objects, atom by atom, and what is not known of the image."""
     if isinstance(formula, Under):
-        before, after = _answers(formula.law.left, world, citation), _answered_after(formula, verdict, world, citation)
+        before = _answers(children(formula.law)[0], world, citation)
+        after = _answered_after(formula, verdict, world, citation)
         told = [f"answered before: {'; '.join(before)}" + (f"; after: {after}" if after else "")]
         if image(world, formula.transform) is None:
-            drawn = "it was drawn at random" if random(formula.transform) else "its boxes cannot be computed"
-            told.append(f"the graph keeps the scene before {formula.transform} only: {drawn}")
+            why = "was drawn at random and not kept" if random(formula.transform) else "cannot be drawn"
+            told.append(f"shown before the change only: what came after {formula.transform} {why}")
         return told
     answers = _answers(formula, world, citation)
     return [f"answered: {'; '.join(answers)}"] if answers else []
@@ -85,14 +91,15 @@ def _said(formula: Formula, verdict: str, world: World, citation: Citation) -> l
 
 def _answered_after(formula: Under, verdict: str, world: World, citation: Citation) -> str:
     """What was answered about the image, which the verdict gives away: a kept equivalence has equal sides."""
-    law, binding = formula.law, dict(citation.binding)
-    if not (isinstance(law.left, Atom) and isinstance(law.right, Atom)):
+    left, right = children(formula.law)
+    binding = dict(citation.binding)
+    if not (isinstance(left, Atom) and isinstance(right, Atom)):
         return ""
-    if not {*law.left.arguments, *law.right.arguments} <= set(binding):
+    if not {*left.arguments, *right.arguments} <= set(binding):
         return ""
-    before = tuple(binding[name] for name in law.left.arguments) in world.facts.get(law.left.predicate, ())
+    before = tuple(binding[name] for name in left.arguments) in world.facts.get(left.predicate, ())
     # an implication is cited where its left side holds
-    return f"{law.right} {'yes' if (before or isinstance(law, Implies)) == (verdict == 'kept') else 'no'}"
+    return f"{right} {'yes' if (before or isinstance(formula.law, Implies)) == (verdict == 'kept') else 'no'}"
 
 
 def _answers(formula: Formula, world: World, citation: Citation) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kg import KnowledgeGraph
 from rulekd.constraints.plan import Planned
+from rulekd.distillation.comparison import Comparison
 from rulekd.distillation.ledger import Entry
 from rulekd.distillation.measures import Measures
 
@@ -15,7 +16,8 @@ class Arm:
     """One line of the table: networks that were made in one way and differ by their seed alone.
 
     measures: one a network, none where it was not measured. histories: their ledgers, none for a teacher that was
-    given. warnings: of the ledgers. about: how they were made, in a few words.
+    given. warnings: of the ledgers. about: how they were made, in a few words. liveliness: live groundings of the rules
+    as a share of the teacher's.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Arm:
     histories: tuple[tuple[Entry, ...], ...] = ()
     warnings: tuple[str, ...] = ()
     about: str = ""
+    liveliness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Report:
 
     lines: what was asked, what came out, on what it was judged: a heading and a sentence each. arms: networks, in the
     order of the table. graph: the rules. plan: what trains each rule. facts: where everything comes from, by name.
-    notes: what a reader should know.
+    notes: what a reader should know. comparison: its verdict stands on top, its differences under the networks.
     """
 
     title: str
@@ -41,3 +44,4 @@ class Report:
     plan: tuple[Planned, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    comparison: Comparison | None = None

@@ -62,7 +62,7 @@ def curves(arms: Sequence[Arm]) -> Markup | None:
     terms = list(dict.fromkeys(term for curves in found.values() for term in curves))
     frame = _frame([curve for curves in found.values() for curve in curves.values()])
     several = max(len(arm.histories) for arm in taught)
-    said = "Each term of the loss over the steps, weighted as it was trained: its mean over each epoch, on a scale of logarithms."
+    said = "Each term of the loss over the steps, weighted as it was trained: its mean over each epoch, on a log scale."
     if several > 1:
         said += f" Lines are means over up to {several} seeds, bands reach from the least to the greatest."
     figures = [
@@ -126,7 +126,7 @@ def _chart(name: str, found: dict[str, Curve], terms: Sequence[str], frame: Fram
         if curve.low != curve.high:
             there = _points(frame, curve.steps, curve.high)
             back = _points(frame, curve.steps[::-1], curve.low[::-1])
-            drawn.append(tag("polygon", points=f"{there} {back}", class_=f"band b{number % COLOURS}"))
+            drawn.append(tag("polygon", points=f"{there} {back}", class_=f"band c{number % COLOURS}"))
         line = _points(frame, curve.steps, curve.mean)
         drawn.append(tag("polyline", tag("title", term), points=line, class_=_look(number)))
     return tag(

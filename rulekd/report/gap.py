@@ -8,10 +8,10 @@ from kg import Ledger, Rule, in_words
 from rulekd.report.axis import Axis
 from rulekd.report.markup import Markup, tag
 from rulekd.report.strips import Row, disc, square, strips, whisker
-from rulekd.report.wording import interval_words, percent
+from rulekd.report.wording import interval_words, percent, points
 
 #: How many axioms are drawn: those with the largest gap and those with the smallest.
-LARGEST, SMALLEST = 14, 4
+LARGEST, SMALLEST = 12, 4
 
 
 def gap(rules: Sequence[Rule]) -> Markup | None:
@@ -40,7 +40,7 @@ def gap(rules: Sequence[Rule]) -> Markup | None:
     rows: list[Row | str] = [_row(rule, axis) for rule in drawn]
     left_out = told[LARGEST:-SMALLEST] if len(drawn) < len(told) else []
     if left_out:
-        ends = f"{_points(_width(left_out[0]))} and {_points(_width(left_out[-1]))}"
+        ends = f"{points(_width(left_out[0]))} and {points(_width(left_out[-1]))}"
         rows.insert(LARGEST, f"… and {len(left_out)} axioms with gaps between {ends}")
     return tag(
         "figure",
@@ -93,17 +93,8 @@ def _row(rule: Rule, axis: Axis) -> Row:
         f"{rule.name}: broken by the teacher {percent(teacher.rate)}, 95 % {interval_words(teacher.interval)}; "
         f"in the data {percent(data.rate)}, 95 % {interval_words(data.interval)}"
     )
-    amounts = (_points(_width(rule)), f"{percent(teacher.rate)} | {percent(data.rate)}")
+    amounts = (points(_width(rule)), f"{percent(teacher.rate)} | {percent(data.rate)}")
     return Row(tag("span", rule.name, title=in_words(rule)), says, tuple(marks), amounts)
-
-
-def _points(width: float) -> str:
-    """A difference of fractions in points, with its sign.
-
-    >>> _points(0.0351), _points(-0.2), _points(0.0)
-    ('+3.5', '−20.0', '0')
-    """
-    return f"{100 * width:+.1f}".replace("-", "−") if width else "0"
 
 
 def _legend() -> Markup:

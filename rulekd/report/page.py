@@ -9,6 +9,7 @@ from kg import RulekdError
 from kg.files import write_atomically
 from rulekd.report.contents import Report
 from rulekd.report.curves import curves
+from rulekd.report.forest import forest
 from rulekd.report.gap import gap
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.networks import networks
@@ -16,6 +17,7 @@ from rulekd.report.plan import plan
 from rulekd.report.rules import axioms, rules
 from rulekd.report.strongest import strongest
 from rulekd.report.style import STYLE
+from rulekd.report.verdicts import verdicts
 
 #: Written out: the attribute is called as the function's own first argument is.
 VIEWPORT = Markup('<meta name="viewport" content="width=device-width, initial-scale=1">')
@@ -36,8 +38,9 @@ def write(report: Report, path: str | Path) -> Path:
 def render(report: Report) -> str:
     """The page."""
     sections = [(name, inside) for name, inside in _sections(report) if inside is not None]
+    top = None if report.comparison is None else verdicts(report.comparison)
     body = joined(
-        tag("header", tag("h1", report.title), _lines(report.lines), _contents([name for name, _ in sections])),
+        tag("header", tag("h1", report.title), top, _lines(report.lines), _contents([name for name, _ in sections])),
         *(tag("section", tag("h2", name), inside, id=_anchor(name)) for name, inside in sections),
     )
     head = joined(
@@ -54,9 +57,10 @@ def _sections(report: Report) -> list[tuple[str, Markup | None]]:
     """Every section by its heading, in the order of the page; None for what there is nothing to say about."""
     graph = report.graph
     told = () if graph is None else strongest(graph, TOLD)
+    differences = None if report.comparison is None else forest(report.comparison)
     notes = [*report.notes, *(graph.notes if graph is not None else ())]
     return [
-        ("Networks", networks(report.arms) if report.arms else None),
+        ("Networks", joined(networks(report.arms), differences) if report.arms else None),
         ("Rules", None if graph is None else joined(rules(told, graph), axioms(graph))),
         ("Teacher and data", None if graph is None else gap(graph.axioms())),
         ("Training", curves(report.arms)),

@@ -11,8 +11,10 @@ from kg.objects import View, dot, extent, position
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.style import COLOURS
 
-#: Width of a view, its height at most, space around the scene and for the words above it, units of the picture.
-WIDTH, TALLEST, PAD, HEAD = 220.0, 220.0, 10.0, 18.0
+#: Width of a view, its height at most, space around the scene and for the ruler below it, units of the picture.
+WIDTH, TALLEST, PAD, FOOT = 220.0, 220.0, 12.0, 18.0
+#: Width and height of a letter with the space around it.
+LETTER = (12.0, 15.0)
 #: Length of a ruler at least.
 SHORTEST = 8.0
 #: Extent by which an object without one is drawn, metres.
@@ -124,7 +126,7 @@ class _Frame:
 def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...]]], *, floor: bool) -> Markup:
     """Shapes in the order given, so that later ones cover earlier ones; above them all outlines and letters of the
     cited. The picture's y runs downwards."""
-    tall = HEAD + 2 * PAD + frame.scale * (frame.along[1] - frame.along[0])
+    tall = 2 * PAD + frame.scale * (frame.along[1] - frame.along[0])
     x0 = (WIDTH - frame.scale * (frame.across[1] - frame.across[0])) / 2 - frame.scale * frame.across[0]
     y0 = tall - PAD + frame.scale * frame.along[0]
     drawn: list[Markup] = []
@@ -138,34 +140,47 @@ def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...]]], *, 
         drawn.append(tag("polygon", tag("title", shape.name), points=points, class_=kind))
         if shape.variables:
             outlines.append(tag("polygon", points=points, class_="outline"))
-            x = sum(corner[0] for corner in corners) / len(corners)
-            y = sum(corner[1] for corner in corners) / len(corners)
-            # letters that would lie on each other are stacked
-            while any(abs(x - other_x) < 12 and abs(y - other_y) < 13 for _, other_x, other_y in letters):
-                y -= 7
-            letters.append((shape.variables, x, y))
-    ground = tag("line", x1=0, x2=WIDTH, y1=y0, y2=y0, class_="floor") if floor else None
-    return tag(
+            spot = _spot(corners, [(x, y) for _, x, y in letters], tall)
+            middle = tuple(sum(axis) / len(corners) for axis in zip(*corners, strict=True))
+            outlines.append(tag("line", x1=middle[0], y1=middle[1], x2=spot[0], y2=spot[1], class_="leader"))
+            letters.append((shape.variables, *spot))
+    drawing = tag(
         "svg",
         tag("title", f"{frame.told}, {frame.side}"),
-        tag("rect", x=0, y=HEAD, width=WIDTH, height=tall - HEAD, rx=4, class_="room"),
-        tag("text", frame.side, x=0, y=11, class_="small"),
-        _ruler(frame.scale),
-        ground,
+        tag("rect", x=0, y=0, width=WIDTH, height=tall, rx=4, class_="room"),
+        tag("line", x1=0, x2=WIDTH, y1=y0, y2=y0, class_="floor") if floor else None,
         *drawn,
         *outlines,
-        *(tag("text", text, x=x, y=y + 4.5, class_="letter") for text, x, y in letters),
-        viewBox=f"0 0 {WIDTH:g} {tall:.4g}",
+        *(tag("text", text, x=x, y=y + 5, class_="letter") for text, x, y in letters),
+        _ruler(frame.scale, tall + 9),
+        viewBox=f"0 0 {WIDTH:g} {tall + FOOT:.4g}",
         role="img",
     )
+    return tag("div", tag("span", frame.side, class_="faint"), drawing)
 
 
-def _ruler(scale: float) -> Markup:
-    """A metre, to measure by; where that is too long or too short to draw, a tenth or ten of it."""
+def _spot(corners: Sequence[Corner], taken: Sequence[Corner], tall: float) -> Corner:
+    """Where the middle of a letter stands: in its box where that is large enough, else beside it; never on another
+    letter where there is room."""
+    left, right = _range([x for x, _ in corners])
+    top, bottom = _range([y for _, y in corners])
+    x, y, (wide, high) = (left + right) / 2, (top + bottom) / 2, LETTER
+    beside = [(x, top - high / 2), (x, bottom + high / 2), (right + wide / 2, y), (left - wide / 2, y)]
+    large = right - left > wide and bottom - top > high
+    for spot in [(x, y), (x, y - high), (x, y + high), *beside] if large else [*beside, (x, y)]:
+        inside = wide / 2 <= spot[0] <= WIDTH - wide / 2 and high / 2 <= spot[1] <= tall - high / 2
+        if inside and not any(abs(spot[0] - p) < wide and abs(spot[1] - q) < high for p, q in taken):
+            return spot
+    # no room anywhere: above all letters that are there
+    return x, min([y, *(q - high for p, q in taken if abs(p - x) < wide)])
+
+
+def _ruler(scale: float, y: float) -> Markup:
+    """A metre, to measure by; where that is too long or too short to draw, ten or a hundred times less or more."""
     metres = next((m for m in (1.0, 0.1, 10.0, 0.01, 100.0) if SHORTEST <= m * scale <= WIDTH / 2), None)
     if metres is None:
         return joined()
     return joined(
-        tag("line", x1=WIDTH - metres * scale, x2=WIDTH, y1=8, y2=8, class_="ruler"),
-        tag("text", f"{metres:g} m", x=WIDTH - metres * scale - 5, y=11, class_="small end"),
+        tag("line", x1=WIDTH - metres * scale, x2=WIDTH, y1=y, y2=y, class_="ruler"),
+        tag("text", f"{metres:g} m", x=WIDTH - metres * scale - 5, y=y + 3.5, class_="small end"),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from kg import KnowledgeGraph
+from rulekd.distillation.rules import Rules
 from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 
@@ -65,3 +66,9 @@ def taught(transfers: Sequence[Transfer]) -> str:
         inside = ", ".join(f"{name} {value}" for name, value in known.items())
         said.append(f"{transfer.name} ({inside})" if inside else transfer.name)
     return ", ".join(said)
+
+
+def augmented(transfers: Sequence[Transfer]) -> tuple[str, ...]:
+    """What the plan of the constraints does not say: what trains laws under a transform."""
+    said = "Laws under a transform train the student by augmentation: inputs are transformed, targets carried along."
+    return (said,) if any(isinstance(transfer, Rules) and transfer.augment for transfer in transfers) else ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from rulekd.distillation.measures import evaluate
+from dataclasses import replace
+
+from rulekd.distillation.measures import evaluate, liveliness
 from rulekd.distillation.rules import Rules
 from rulekd.distillation.run import Run, describe_history
 from rulekd.predictor import Predictor
 from rulekd.report.contents import Arm, Report
-from rulekd.report.provenance import Fact, mined, settings, surroundings, taught
+from rulekd.report.provenance import Fact, augmented, mined, settings, surroundings, taught
 from rulekd.report.wording import percent
 from rulekd.scenes import SceneSet
 
@@ -20,9 +22,10 @@ def of_run(run: Run, scenes: SceneSet | None = None, teacher: Predictor | None =
     if scenes is not None:
         test = scenes.part("test")
         measured = evaluate(run.predictor, test, run.graph, teacher)
-        arms = [Arm("student", (measured,), student.histories, student.warnings, student.about)]
+        arms = [replace(student, measures=(measured,))]
         if teacher is not None:
-            arms.insert(0, Arm("teacher", (evaluate(teacher, test, run.graph),)))
+            above = evaluate(teacher, test, run.graph)
+            arms = [Arm("teacher", (above,)), replace(arms[0], liveliness=liveliness(measured, above))]
         judged = f"{len(test)} scenes of the test part of {scenes.source}"
         if measured.f1 is not None:
             judged += f": macro-F1 {percent(measured.f1)}, rules violated {percent(measured.violation)}"
@@ -35,15 +38,8 @@ def of_run(run: Run, scenes: SceneSet | None = None, teacher: Predictor | None =
         graph=run.graph,
         plan=tuple(one for t in run.transfers if isinstance(t, Rules) for one in t.constraints.planned),
         facts=_facts(run, scenes, teacher),
-        notes=notes(run),
+        notes=augmented(run.transfers),
     )
-
-
-def notes(run: Run) -> tuple[str, ...]:
-    """What the plan of the constraints does not say: what trains laws under a transform."""
-    augmented = any(isinstance(transfer, Rules) and transfer.augment for transfer in run.transfers)
-    said = "Laws under a transform train the student by augmentation: inputs are transformed, targets carried along."
-    return (said,) if augmented else ()
 
 
 def _facts(run: Run, scenes: SceneSet | None, teacher: Predictor | None) -> tuple[Fact, ...]:

@@ -41,8 +41,7 @@ _PALETTE = f"""
 """
 
 _COLOURS = "\n".join(
-    f".c{n} {{ fill: var(--c{n}); }} .t{n} {{ stroke: var(--c{n}); color: var(--c{n}); }} .b{n} {{ fill: var(--c{n}); }}"
-    for n in range(COLOURS)
+    f".c{n} {{ fill: var(--c{n}); }} .t{n} {{ stroke: var(--c{n}); color: var(--c{n}); }}" for n in range(COLOURS)
 )
 
 _PAGE = """
@@ -57,7 +56,7 @@ h2 + p, h3 + p { margin-top: 0; }
 p { margin: 6px 0; max-width: 76ch; }
 code { font: 0.86rem/1.45 ui-monospace, monospace; }
 dl, dd, ol, ul, figure { margin: 0; }
-.faint, dt { color: var(--faint); font-size: 0.875rem; }
+.faint, dt { color: var(--faint); font-size: 0.875em; }
 p.faint { max-width: none; }
 nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 24px 0 0; font-size: 0.9rem; }
 a { color: var(--strong); }
@@ -107,7 +106,8 @@ _RULES = """
 .rules { padding: 0; list-style: none; display: grid; gap: 16px; margin-top: 14px; }
 .rules > li { min-width: 0; }
 .rules p { margin: 0; max-width: none; }
-.ledgers { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; align-items: baseline; margin: 8px 0 0; }
+.ledgers { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
+.ledgers { align-items: baseline; margin: 8px 0 0; }
 .ledgers dd { font-size: 0.9rem; }
 .ledgers span + span { color: var(--faint); margin-left: 10px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 12px 28px; }
@@ -116,6 +116,7 @@ _RULES = """
 .views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(190px, 100%), 1fr)); gap: 8px 14px; }
 .views { align-items: start; }
 .views + .views { margin-top: 10px; }
+.views span { display: block; font-size: 0.8rem; line-height: 1.3; }
 figcaption { font-size: 0.9rem; margin-top: 8px; }
 figcaption.above { margin: 0 0 10px; }
 figcaption .faint, figcaption b.line { display: block; }
@@ -140,6 +141,7 @@ svg .letter { paint-order: stroke; stroke: var(--card); stroke-width: 3.5; }
 .thing { fill: var(--thing); stroke: var(--edge); stroke-width: 0.8; fill-opacity: 0.75; }
 .cited { stroke: var(--ink); stroke-width: 1.4; fill-opacity: 0.92; }
 .outline { fill: none; stroke: var(--ink); stroke-width: 1.8; }
+.leader { stroke: var(--ink); stroke-width: 1; }
 .grid { stroke: var(--grid); stroke-width: 1; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(300px, 100%), 1fr)); gap: 16px; }
 .charts { margin-top: 14px; align-items: start; }
@@ -186,6 +188,8 @@ _NARROW = """
   .card, figure { padding: 12px 14px; }
   .strips li { grid-template-columns: minmax(0, 1fr) max-content; column-gap: 12px; padding-top: 4px; }
   .strips svg { grid-column: 1 / -1; grid-row: 2; }
+  .views { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 6px 12px; }
+  .views .small { font-size: 15px; } .views .letter { font-size: 19px; }
 }
 """
 
@@ -209,6 +213,11 @@ _PAPER = """
   td code, th code { min-width: 0; }
   tbody th { min-width: 0; }
   .bar { width: 48px; }
+  .number { overflow-wrap: normal; }
+  .wide { break-inside: avoid; }
+  .strips li { grid-template-columns: minmax(0, 42%) minmax(0, 1fr) 7.5em; column-gap: 12px; font-size: 10.5px; }
+  .strips .amount { font-size: 10px; }
+  .strips .label { padding: 1px 0; }
   .views { grid-template-columns: repeat(2, 1fr); }
   .pair { grid-template-columns: repeat(2, 1fr); gap: 10px 18px; }
   .panels, .charts { grid-template-columns: repeat(2, 1fr); }
