@@ -127,8 +127,10 @@ def teach(
 
 
 def fresh(build_student: Callable[[int], Predictor], seed: int) -> Predictor:
-    """The student of a seed."""
-    student = build_student(seed)
+    """The student of a seed; torch's random state is set by the seed meanwhile, and put back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        student = build_student(seed)
     if not isinstance(student, Predictor):
         raise RulekdError(
             f"build_student({seed}) returned a {type(student).__name__}",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from kg import KnowledgeGraph
+from kg import KnowledgeGraph, RulekdError
+from kg.files import write_atomically
 from kg.tables import aligned
 from rulekd.distillation.ledger import Entry, warnings_of
 from rulekd.distillation.measures import VACUOUS, Measures, liveliness
+from rulekd.distillation.run import circumstances, describe_transfer
 from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.distillation.verdict import Difference, Verdict, interval, together
@@ -173,6 +176,28 @@ class Comparison:
         from rulekd.report import of_comparison, write
 
         return write(of_comparison(self), path)
+
+    def save(self, folder: Path | str, scenes: SceneSet | None = None) -> Path:
+        """Write its directory: run.json with every number, graph.kg.json where the rules came as a graph, report.html.
+
+        What an interrupted comparison has left there stays; a finished one is not overwritten.
+        """
+        target = Path(folder)
+        if (target / "run.json").exists():
+            raise RulekdError(f"{target} exists already, and nothing is overwritten", hint="Choose another --out.")
+        target.mkdir(parents=True, exist_ok=True)
+        if self.graph is not None:
+            self.graph.save(target / "graph.kg.json")
+        self.report(target / "report.html", scenes)
+        record = {
+            **circumstances("finished"),
+            "kind": "comparison",
+            "transfers": [describe_transfer(transfer) for transfer in self.transfers],
+            "training": asdict(self.training),
+            **self.to_dict(),
+        }
+        write_atomically(target / "run.json", json.dumps(record, indent=1) + "\n")
+        return target
 
     def __str__(self) -> str:
         """Two tables and the verdict, in per cent and points."""

@@ -47,7 +47,7 @@ def distill(
     rules see, also their train part.
     checkpoint: a file that the state of the training is written to every minute and on Ctrl-C (which then goes on as
     KeyboardInterrupt). The same call with the same file, and a student as fresh as then, goes on from there, on a CPU
-    with the very result of a training that was never interrupted; the file is removed at the end.
+    with the very result of a training that was never interrupted. The file stays: remove it when the run is saved.
     """
     given = list(transfers) if transfers is not None else [SoftLabels() if teacher is not None else Labels()]
     if not given:
@@ -86,8 +86,6 @@ def distill(
     kept = None if checkpoint is None else Checkpoint(Path(checkpoint), about)
     (entries,) = train(student, material, given, augmentations, settings, [seed], progress, held_out, kept)
     calibrate_on(student, held if len(held) else taught, teacher, given)
-    if kept is not None:
-        kept.path.unlink(missing_ok=True)
     return Run(predictor=student, history=tuple(entries), seed=seed, training=settings, transfers=tuple(given))
 
 

@@ -119,7 +119,7 @@ def train(
                 _close_epoch(so_far, an_epoch, student.module, held_out)
             if progress is not None:
                 progress(so_far.step, steps)
-            if checkpoint is not None and so_far.step < steps and (interrupted() or checkpoint.due()):
+            if checkpoint is not None and (so_far.step == steps or interrupted() or checkpoint.due()):
                 checkpoint.write(student.module, made, samplers, so_far)
                 if interrupted():
                     raise KeyboardInterrupt
