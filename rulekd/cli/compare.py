@@ -89,7 +89,7 @@ def compare(
         if (out / FINISHED).exists():
             log(f"finished students are kept in {out / FINISHED}; the same command with --resume goes on with them")
         raise
-    found.save(out, master.scenes)
+    found.save(out)
     log(f"written: {out}")
     report = out / "report.html"
     answer({**found.to_dict(), "report": report}, f"{found}\nreport: {report}", as_json=as_json)
