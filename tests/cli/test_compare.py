@@ -87,6 +87,20 @@ def test_an_interrupted_comparison_goes_on(trained: Trained, tmp_path: Path, mon
     assert_refused(rulekd(*words(trained, tmp_path / "none", "--resume")), "there is no students.jsonl")
 
 
+def test_without_a_graph_the_rules_are_read_out_of_the_teacher(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And without a directory to write to, a numbered one is made in runs."""
+    named = ["--teacher", trained.teacher, "--student", "point-student", "--scenes", trained.scenes]
+    given = ["compare", *named, "--seeds", 1, "--steps", 2, "--device", "cpu", "--json"]
+    monkeypatch.chdir(tmp_path)
+    first, second = rulekd(*given), rulekd(*given)
+    assert (first.code, second.code) == (0, 0), first.err
+    assert [first.value["report"], second.value["report"]] == [f"runs/compare-{n}/report.html" for n in (1, 2)]
+    assert KnowledgeGraph.load("runs/compare-1/graph.kg.json").provenance.source != "by hand"
+    assert_refused(rulekd(*given, "--resume"), "--resume without --out")
+
+
 @pytest.mark.parametrize(
     ("more", "error"),
     [
