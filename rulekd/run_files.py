@@ -17,19 +17,30 @@ from kg import FileFormatError, KnowledgeGraph, RulekdError
 
 RUN_VERSION = 1
 RECORD, WEIGHTS, METRICS, GRAPH = "run.json", "weights.safetensors", "metrics.jsonl", "graph.kg.json"
+#: What an interrupted training, and a comparison that is not finished, leave in their folders to go on with.
+CHECKPOINT, FINISHED = "checkpoint.safetensors", "students.jsonl"
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """One run directory. record: run.json, empty where it cannot be read. ledger: the lines of metrics.jsonl.
+    """One run directory, of a training or a comparison.
 
-    problems: what is wrong, a sentence each; none for a run that can be used.
+    record: run.json, empty where it cannot be read. ledger: the lines of metrics.jsonl. problems: what is wrong, a
+    sentence each; none for a run that can be used.
     """
 
     folder: Path
     record: dict[str, Any] = field(default_factory=dict)
     ledger: tuple[dict[str, Any], ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """finished, interrupted (it can be resumed), or broken."""
+        if self.problems:
+            return "broken"
+        waits = not self.record and (self.folder / FINISHED).exists()
+        return "interrupted" if waits else str(self.record.get("status", "finished"))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -52,17 +63,12 @@ def read_record(folder: Path | str) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["version"]
         known = version <= RUN_VERSION
-        network = record["network"] if known else {}
     except (ValueError, KeyError, TypeError, RecursionError) as wrong:
         said = f"it lacks {wrong}" if isinstance(wrong, KeyError) else str(wrong)
         raise FileFormatError(f"{path} cannot be read: {said}", hint="Restore the file, or train again.") from wrong
     if not known:
         raise FileFormatError(
             f"{path} has version {version}; this program reads up to {RUN_VERSION}", hint="Use a newer rulekd."
-        )
-    if not isinstance(network, dict) or not isinstance(network.get("thresholds", {}), dict):
-        raise FileFormatError(
-            f"{path} cannot be read: its network is {str(network)[:60]!r}", hint="Restore the file, or train again."
         )
     return dict(record)
 
@@ -71,14 +77,22 @@ def inspect(folder: Path) -> RunFiles:
     """Everything that can be read of a run directory; what cannot is a problem, not an error."""
     problems: list[str] = []
     record: dict[str, Any] = {}
+    if (folder / FINISHED).exists() and not (folder / RECORD).exists():
+        return RunFiles(folder)
     try:
         record = read_record(folder)
     except (RulekdError, OSError) as wrong:
         problems.append(wrong.message if isinstance(wrong, RulekdError) else str(wrong))
     ledger: tuple[dict[str, Any], ...] = ()
     if record:
+        problems += _graph(folder / GRAPH)
+    if record.get("status") == "interrupted":
+        problems += _weights(folder / CHECKPOINT)
+    elif record and record.get("kind") != "comparison":
         ledger, wrongs = _ledger(folder / METRICS)
-        problems += [*wrongs, *_weights(folder / WEIGHTS), *_graph(folder / GRAPH)]
+        problems += [*wrongs, *_weights(folder / WEIGHTS)]
+        if not isinstance(record.get("network"), dict):
+            problems.append(f"{folder / RECORD} cannot be used: its network is {str(record.get('network'))[:60]!r}")
     return RunFiles(folder, record, ledger, tuple(problems))
 
 
@@ -88,7 +102,7 @@ def runs_under(folder: Path, depth: int = 3) -> Iterator[RunFiles]:
     A folder that is no run and holds none is a run that is broken: it is given with that reason.
     """
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if (child / RECORD).exists():
+        if (child / RECORD).exists() or (child / FINISHED).exists():
             yield inspect(child)
         elif child.name.startswith("."):
             if (child / "run").is_dir():

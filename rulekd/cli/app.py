@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kg.errors import RulekdError
-from rulekd.cli import demo, doctor, evaluate, extract, kg, runs, scenes, train
+from rulekd.cli import compare, demo, doctor, evaluate, extract, kg, runs, scenes, train
 from rulekd.cli.manners import JsonFlag, answer, overview, run
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.add_typer(runs.commands, name="runs", help="List and show what has been trai
 app.command("demo")(demo.demo)
 app.command("extract")(extract.extract)
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.command("eval")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 

@@ -13,7 +13,7 @@ from kg.tables import aligned
 from rulekd.cli.completing import run_folders
 from rulekd.cli.manners import JsonFlag, answer, overview
 from rulekd.cli.tables import fields, percent
-from rulekd.run_files import RunFiles, inspect, runs_under
+from rulekd.run_files import FINISHED, RunFiles, inspect, runs_under
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)
 
@@ -49,7 +49,7 @@ def show(
             f"the run directory {str(run)!r} {said}", hint="`rulekd runs list FOLDER` names those that are."
         )
     found = inspect(run)
-    if not found.record:
+    if not found.record and found.problems:
         raise FileFormatError(
             found.problems[0], hint="`rulekd runs list FOLDER` names the run directories of a folder."
         )
@@ -63,26 +63,32 @@ def summary(run: RunFiles) -> dict[str, Any]:
     last = run.ledger[-1] if run.ledger else {}
     return {
         "run": run.folder,
+        "state": run.state,
         "time": record.get("time"),
-        "kind": _kind(record) or None,
+        "kind": _kind(run) or None,
         "student": _student(record) or None,
         "parameters": record.get("parameters"),
         "steps": last.get("step"),
         "loss": last.get("loss"),
         "seed": record.get("seed"),
         "measures": record.get("measures"),
+        "verdict": record.get("verdict"),
         "warnings": record.get("warnings"),
         "problems": run.problems,
     }
 
 
-def _kind(record: Mapping[str, Any]) -> str:
-    """``SoftLabels + Rules``: the transfers that it learned by."""
-    return " + ".join(str(transfer.get("kind", "?")) for transfer in _mappings(record.get("transfers")))
+def _kind(run: RunFiles) -> str:
+    """``SoftLabels + Rules``: the transfers that it learned by; ``comparison`` before them where it is one."""
+    ways = " + ".join(str(transfer.get("kind", "?")) for transfer in _mappings(run.record.get("transfers")))
+    compared = run.record.get("kind") == "comparison" or (run.folder / FINISHED).exists()
+    return f"comparison {ways}".strip() if compared else ways
 
 
 def _student(record: Mapping[str, Any]) -> str:
-    network = record.get("network", {})
+    network = record.get("network")
+    if not isinstance(network, dict):
+        return ""
     return str(network.get("build") or network.get("network") or "")
 
 
@@ -93,24 +99,29 @@ def _mappings(given: Any) -> list[Mapping[str, Any]]:
 def _table(runs: Sequence[RunFiles], folder: Path) -> str:
     if not runs:
         return f"no runs in {folder}"
-    heads = ["run", "time", "learned by", "student", "parameters", "steps", "loss", "seed", "macro-F1", "violated"]
-    rows = [heads, *(_row(run, folder) for run in runs if run.record)]
-    lines = aligned(rows) if len(rows) > 1 else []
+    heads = ["run", "state", "time", "learned by", "student", "parameters", "steps", "loss", "seed", "came out"]
+    lines = aligned([heads, *(_row(run, folder) for run in runs)])
     return "\n".join([*lines, *(f"broken: {problem}" for run in runs for problem in run.problems)])
 
 
 def _row(run: RunFiles, folder: Path) -> list[str]:
     said = summary(run)
-    measures = said["measures"] if isinstance(said["measures"], dict) else {}
     return [
         str(run.folder.relative_to(folder)),
-        *(str(said[name] or "-") for name in ("time", "kind", "student")),
+        *(str(said[name] or "-") for name in ("state", "time", "kind", "student")),
         _number(said["parameters"]),
         _number(said["steps"]),
         _number(said["loss"]),
         str(said["seed"] if said["seed"] is not None else "-"),
-        *(percent(measures.get(name)) for name in ("f1", "violation")),
+        _outcome(said),
     ]
+
+
+def _outcome(said: Mapping[str, Any]) -> str:
+    measures = said["measures"]
+    if isinstance(measures, dict):
+        return f"macro-F1 {percent(measures.get('f1'))}, violated {percent(measures.get('violation'))}"
+    return str(said["verdict"] or "-")
 
 
 def _number(value: Any) -> str:
@@ -124,22 +135,30 @@ def _details(run: RunFiles) -> str:
     command = record.get("command")
     lines = [
         ("run", str(run.folder)),
+        ("state", run.state),
         ("time", str(said["time"] or "")),
         ("command", " ".join(map(str, command)) if isinstance(command, list) else ""),
-        ("student", f"{_student(record)}, {_number(said['parameters'])} parameters, {record.get('fingerprint', '')}"),
+        ("student", _network(record)),
         ("learned by", "\n".join(_options(transfer, "kind") for transfer in _mappings(record.get("transfers")))),
         ("training", _options(record["training"]) if isinstance(record.get("training"), dict) else ""),
-        ("seed", str(said["seed"])),
+        ("seed", "" if said["seed"] is None else str(said["seed"])),
         ("teacher", _named(record, "teacher")),
         ("scenes", _named(record, "scenes")),
         ("environment", _options(record["environment"]) if isinstance(record.get("environment"), dict) else ""),
-        ("measures", _options(said["measures"]) if isinstance(said["measures"], dict) else ""),
+        ("came out", _outcome(said) if said["measures"] or said["verdict"] else ""),
         ("ledger", "\n".join(_ledger(run.ledger))),
         ("warnings", "\n".join(map(str, said["warnings"] or []))),
         ("files", "\n".join(aligned([[name, f"{size:,} bytes"] for name, size in run.sizes.items()]))),
         ("problems", "\n".join(run.problems)),
     ]
     return fields(lines)
+
+
+def _network(record: Mapping[str, Any]) -> str:
+    parts = [_student(record)]
+    parts += [f"{_number(record['parameters'])} parameters"] if "parameters" in record else []
+    parts += [f"fingerprint {record['fingerprint']}"] if "fingerprint" in record else []
+    return ", ".join(part for part in parts if part)
 
 
 def _options(values: Mapping[str, Any], head: str = "") -> str:

@@ -196,18 +196,37 @@ class Reading(Mapping[str, "RuleReading"]):
     @cached_property
     def losses(self) -> dict[str, Tensor]:
         """Scalar loss by rule id, of the rules that train."""
-        return {rule: loss for rule, (loss, _) in self._measured.items()}
+        return {rule: loss[0] for rule, (loss, _) in self._measured.items()}
+
+    def losses_by_run(self, runs: int) -> dict[str, Tensor]:
+        """(runs,) losses by rule id, of a batch that is ``runs`` batches of B scenes, one run after the other.
+
+        Each entry is what ``losses`` of that run's scenes alone would be, so that networks that train side by side
+        share one pass.
+
+        >>> reading = compile(["~p(a)"])({"p": torch.tensor([[30.0], [-30.0]])})
+        >>> [loss.tolist() for loss in reading.losses_by_run(2).values()]
+        [[30.0, 0.0]]
+        """
+        scenes = len(self.view.facts)
+        if not isinstance(runs, int) or runs < 1 or scenes % runs:
+            raise RulekdError(
+                f"a batch of {scenes} scenes has no {runs!r} runs", hint="Stack the same number of scenes for each run."
+            )
+        return {rule: loss for rule, (loss, _) in self._measure(runs).items()}
 
     @cached_property
     def _measured(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """(loss, soft violation) by rule id."""
-        found: dict[str, tuple[Tensor, Tensor]] = {}
-        found |= _clause_rules(self)
+        return self._measure(1)
+
+    def _measure(self, runs: int) -> dict[str, tuple[Tensor, Tensor]]:
+        """(loss, soft violation) by rule id, each (runs,)."""
+        found = _clause_rules(self, runs)
         for one in self.planned:
             if one.backend in (Backend.CONSISTENCY, Backend.TWO_PASSES):
-                found[one.rule.id] = _equality(one, self)
+                found[one.rule.id] = _equality(one, self, runs)
             elif one.backend is Backend.EXCLUSIVE:
-                found[one.rule.id] = _exclusive(one, self)
+                found[one.rule.id] = _exclusive(one, self, runs)
         return {one.rule.id: found[one.rule.id] for one in self.planned if one.rule.id in found}
 
     def __getitem__(self, ref: str) -> RuleReading:
@@ -251,12 +270,12 @@ class RuleReading:
     @property
     def loss(self) -> Tensor:
         """Scalar >= 0, what trains."""
-        return self._measured[0]
+        return self._measured[0][0]
 
     @property
     def violation(self) -> float:
         """Soft violation: its mean over valid groundings, >= 0; 0 means that the rule holds."""
-        return float(self._measured[1])
+        return float(self._measured[1][0])
 
     @property
     def _measured(self) -> tuple[Tensor, Tensor]:
@@ -318,8 +337,8 @@ class RuleReading:
         return found
 
 
-def _clause_rules(reading: Reading) -> dict[str, tuple[Tensor, Tensor]]:
-    """(loss, violation) of every rule made of clauses; clauses of one shape are computed as one."""
+def _clause_rules(reading: Reading, runs: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """(loss, violation), each (runs,), of every rule made of clauses; clauses of one shape are computed as one."""
     constraints, facts = reading.constraints, reading.view.facts
     sharp = View(
         replace(
@@ -338,7 +357,7 @@ def _clause_rules(reading: Reading) -> dict[str, tuple[Tensor, Tensor]]:
                 if constraints.semantics == "coherent"
                 else product.factors(parts, masks, constraints.p)
             )
-            stacks.setdefault(clause.shape, []).append((one.rule.id, made, count_valid(masks).sum()))
+            stacks.setdefault(clause.shape, []).append((one.rule.id, made, count_valid(masks).reshape(runs, -1).sum(1)))
     sums: dict[str, list[tuple[Tensor, Tensor]]] = {}
     for rows in stacks.values():
         stacked = {axes: torch.cat([made[axes] for _, made, _ in rows]) for axes in rows[0][1]}
@@ -349,17 +368,19 @@ def _clause_rules(reading: Reading) -> dict[str, tuple[Tensor, Tensor]]:
             violation = loss.detach()
         for place_in, (rule, _, valid) in enumerate(rows):
             scenes = slice(place_in * len(facts), (place_in + 1) * len(facts))
-            mean, soft = (t[scenes].sum() / valid.clamp_min(1).to(t.dtype) for t in (loss, violation))
+            mean, soft = (
+                t[scenes].reshape(runs, -1).sum(1) / valid.clamp_min(1).to(t.dtype) for t in (loss, violation)
+            )
             if constraints.semantics == "product" and constraints.p > 1:
                 mean, soft = ((t + TINY) ** (1 / constraints.p) for t in (mean, soft))
             sums.setdefault(rule, []).append((mean, soft))
     return {
-        rule: (torch.stack([m for m, _ in parts]).mean(), torch.stack([s for _, s in parts]).mean())
+        rule: (torch.stack([m for m, _ in parts]).mean(0), torch.stack([s for _, s in parts]).mean(0))
         for rule, parts in sums.items()
     }
 
 
-def _equality(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
+def _equality(one: Planned, reading: Reading, runs: int) -> tuple[Tensor, Tensor]:
     """(loss, violation) of an equality of two literals, in one scene or in a scene and its image."""
     formula = one.rule.formula
     other = reading.images[str(formula.transform)] if isinstance(formula, Under) else reading.view
@@ -368,10 +389,10 @@ def _equality(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
     valid = reading.view.facts.groundings(len(one.variables))
     for literal, view in ((left, reading.view), (right, other)):
         valid = valid & view.askable(literal.formula, one.variables)
-    return _mean(consistency.losses(*sides), valid), _mean(consistency.violations(*sides).detach(), valid)
+    return _mean(consistency.losses(*sides), valid, runs), _mean(consistency.violations(*sides).detach(), valid, runs)
 
 
-def _exclusive(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
+def _exclusive(one: Planned, reading: Reading, runs: int) -> tuple[Tensor, Tensor]:
     """(loss, violation) of exactly_one or at_most_one."""
     valid = reading.view.facts.groundings(len(one.variables))
     for literal in one.literals:
@@ -380,13 +401,9 @@ def _exclusive(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
     logits = torch.stack([_as_logits(member).expand(valid.shape) for member in members])
     at_least = isinstance(one.rule.formula, ExactlyOne)
     return (
-        _mean(exclusive.losses(logits, at_least=at_least), valid),
-        _mean(exclusive.violations(logits, at_least=at_least).detach(), valid),
+        _mean(exclusive.losses(logits, at_least=at_least), valid, runs),
+        _mean(exclusive.violations(logits, at_least=at_least).detach(), valid, runs),
     )
-
-
-#: Log-odds that stand for certainty where a count holds a given fact.
-CERTAIN = 200.0
 
 
 def _side(literal: Literal, one: Planned, view: View) -> Tensor:
@@ -402,13 +419,14 @@ def _side(literal: Literal, one: Planned, view: View) -> Tensor:
 
 def _as_logits(side: Tensor) -> Tensor:
     if side.dtype == torch.bool:
-        return torch.where(side, CERTAIN, -CERTAIN)
+        return torch.where(side, 200.0, -200.0)  # certainty
     return side.float() if side.dtype.itemsize < 4 else side
 
 
-def _mean(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean over valid groundings; 0 when there is none."""
-    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp_min(1)
+def _mean(values: Tensor, valid: Tensor, runs: int) -> Tensor:
+    """(runs,): mean over the valid groundings of each run's scenes; 0 when there is none."""
+    kept = torch.where(valid, values, 0.0).reshape(runs, -1).sum(1)
+    return kept / valid.reshape(runs, -1).sum(1).clamp_min(1)
 
 
 def _check(rule: Rule, facts: Facts, images: Mapping[str, View]) -> None:

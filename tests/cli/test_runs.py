@@ -76,7 +76,7 @@ BROKEN: list[tuple[str, Callable[[Path], object], str]] = [
     ("record cut", cut("run.json", 200), "run.json cannot be read"),
     ("no record", lambda run: (run / "run.json").unlink(), "it has no run.json"),
     ("record of the future", change(version=99), "has version 99; this program reads up to 1"),
-    ("record of something else", change(network="a string"), "its network is 'a string'"),
+    ("record of something else", change(network="a string"), "cannot be used: its network is 'a string'"),
     ("weights missing", lambda run: (run / "weights.safetensors").unlink(), "weights.safetensors is not there"),
     ("weights cut", cut("weights.safetensors", 1000), "weights.safetensors cannot be read"),
     ("weights no tensors", lambda run: (run / "weights.safetensors").write_bytes(b"\x80\x04."), "cannot be read"),
@@ -103,6 +103,33 @@ def test_a_draft_of_a_killed_training_is_listed(runs: Path) -> None:
     assert "was left by a training that was stopped while it wrote" in rulekd("runs", "list", runs).out
     (runs / ".git").mkdir()
     assert ".git" not in rulekd("runs", "list", runs).out
+
+
+def test_what_was_interrupted_is_told_apart(runs: Path) -> None:
+    (runs / "left").mkdir()
+    shutil.copy(runs / "teacher/weights.safetensors", runs / "left/checkpoint.safetensors")
+    record = json.loads((runs / "teacher/run.json").read_text())
+    kept = {name: record[name] for name in ("version", "command", "environment", "time", "scenes")}
+    (runs / "left/run.json").write_text(json.dumps(kept | {"status": "interrupted"}))
+    (runs / "comparing").mkdir()
+    (runs / "comparing/students.jsonl").write_text("{}\n")
+    done = {**kept, "status": "finished", "kind": "comparison", "verdict": "BEATS", "transfers": [{"kind": "Rules"}]}
+    (runs / "compared").mkdir()
+    (runs / "compared/run.json").write_text(json.dumps(done))
+    found = {Path(run["run"]).name: run for run in rulekd("runs", "list", runs, "--json").value["runs"]}
+    states = {name: run["state"] for name, run in found.items()}
+    assert states == {
+        "compared": "finished",
+        "comparing": "interrupted",
+        "left": "interrupted",
+        "teacher": "finished",
+        "first": "finished",
+    }
+    assert (found["compared"]["kind"], found["compared"]["verdict"]) == ("comparison Rules", "BEATS")
+    for name in states.keys() - {"first"}:
+        assert rulekd("runs", "show", runs / name).code == 0
+    (runs / "left/checkpoint.safetensors").write_bytes(b"")
+    assert "checkpoint.safetensors cannot be read" in rulekd("runs", "list", runs).out
 
 
 def test_listing_reads_and_never_writes(runs: Path) -> None:
