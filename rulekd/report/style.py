@@ -92,11 +92,11 @@ summary { cursor: pointer; font-weight: 600; padding: 6px 0; }
 """
 
 _VERDICTS = """
-.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(290px, 100%), 1fr)); gap: 16px; }
+.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(240px, 100%), 1fr)); gap: 14px; }
 .verdicts { margin: 0 0 24px; padding: 0; list-style: none; }
 .verdict { border-left: 6px solid var(--tone); }
 .verdict p { margin: 0; }
-.verdict .word { color: var(--tone); font-size: 1.5rem; line-height: 1.25; font-weight: 700; letter-spacing: 0.02em; }
+.verdict .word { color: var(--tone); font-size: 1.4rem; line-height: 1.25; font-weight: 700; letter-spacing: 0.02em; }
 .verdict .against { font-weight: 600; }
 .verdict .amount { font-size: 1.05rem; font-variant-numeric: tabular-nums; margin-top: 6px; }
 .beats { --tone: var(--good); } .loses { --tone: var(--bad); } .inconclusive { --tone: var(--open); }
