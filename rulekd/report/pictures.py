@@ -10,6 +10,7 @@ from kg import Citation, Object, World
 from kg.objects import View, dot, extent, position
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.style import COLOURS
+from rulekd.scenes.appearance import NAMING, ROUND
 
 #: Width of a view, its height at most, space around the scene and for the ruler below it, units of the picture.
 WIDTH, TALLEST, PAD, FOOT = 220.0, 220.0, 12.0, 18.0
@@ -17,17 +18,20 @@ WIDTH, TALLEST, PAD, FOOT = 220.0, 220.0, 12.0, 18.0
 LETTER = (12.0, 15.0)
 #: Length of a ruler at least.
 SHORTEST = 8.0
+#: What lies deeper than this, metres, stands on no floor.
+BURIED = -0.05
 #: Extent by which an object without one is drawn, metres.
 POINT = 0.1
-#: Attributes that things are called by, in order of preference.
-NAMING = ("category", "shape", "label", "class")
 
 Corner = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One object: corners in plan and in elevation (metres, in the frame of the view), its name, its variables."""
+    """One object: corners in plan and in elevation (metres, in the frame of the view), its name, its variables.
+
+    round: is it a disc in plan, and in elevation?
+    """
 
     plan: tuple[Corner, ...]
     elevation: tuple[Corner, ...]
@@ -35,6 +39,7 @@ class Shape:
     top: float
     name: str
     variables: str
+    round: tuple[bool, bool]
 
 
 def picture(world: World, citation: Citation, what: str = "") -> Markup | None:
@@ -48,7 +53,8 @@ def picture(world: World, citation: Citation, what: str = "") -> Markup | None:
     across = _range([x for shape in shapes for x, _ in shape.plan])
     deep = _range([y for shape in shapes for _, y in shape.plan])
     high = _range([z for shape in shapes for _, z in shape.elevation])
-    high = (min(high[0], 0.0) if high[0] > -0.5 else high[0], high[1])  # the floor is in the picture
+    grounded = high[0] > BURIED
+    high = (min(high[0], 0.0) if grounded else high[0], high[1])  # the floor is in the picture
     scale = (WIDTH - 2 * PAD) / max(across[1] - across[0], 0.5)
     scale = min(scale, *((TALLEST - 2 * PAD) / max(top - bottom, 0.5) for bottom, top in (deep, high)))
     told = f"{citation.scene}: {legend(world, citation)}"
@@ -56,8 +62,10 @@ def picture(world: World, citation: Citation, what: str = "") -> Markup | None:
     by_top, by_depth = sorted(shapes, key=lambda s: s.top), sorted(shapes, key=lambda s: -s.near)
     return tag(
         "div",
-        _view(_Frame(above, told, scale, across, deep), [(shape, shape.plan) for shape in by_top], floor=False),
-        _view(_Frame(front, told, scale, across, high), [(shape, shape.elevation) for shape in by_depth], floor=True),
+        _view(_Frame(above, told, scale, across, deep), [(s, s.plan, s.round[0]) for s in by_top], floor=False),
+        _view(
+            _Frame(front, told, scale, across, high), [(s, s.elevation, s.round[1]) for s in by_depth], floor=grounded
+        ),
         class_="views",
     )
 
@@ -79,6 +87,9 @@ def name(world: World, number: int) -> str:
 def _shape(thing: Object, number: int, citation: Citation, view: View) -> Shape:
     x, y, z = (position(thing, axis, view) for axis in range(3))
     sides = [max(extent(thing, axis, view), POINT if not any(thing.size) else 0.0) for axis in range(3)]
+    discs = ROUND.get(str(thing.attributes.get("shape")), (False, False))
+    if discs[0] and any(thing.size):
+        sides[0] = thing.size[0]  # what is round is as wide as it is, however it is turned
     variables = ", ".join(variable for variable, place in citation.binding if place == number)
     word = next((str(thing.attributes[k]) for k in NAMING if isinstance(thing.attributes.get(k), str)), "object")
     return Shape(
@@ -88,6 +99,7 @@ def _shape(thing: Object, number: int, citation: Citation, view: View) -> Shape:
         top=z + sides[2] / 2,
         name=f"{word} {number}",
         variables=variables,
+        round=discs,
     )
 
 
@@ -123,7 +135,7 @@ class _Frame:
     along: tuple[float, float]
 
 
-def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...]]], *, floor: bool) -> Markup:
+def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...], bool]], *, floor: bool) -> Markup:
     """Shapes in the order given, so that later ones cover earlier ones; above them all outlines and letters of the
     cited. The picture's y runs downwards."""
     tall = 2 * PAD + frame.scale * (frame.along[1] - frame.along[0])
@@ -132,14 +144,13 @@ def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...]]], *, 
     drawn: list[Markup] = []
     outlines: list[Markup] = []
     letters: list[tuple[str, float, float]] = []
-    cited = sorted({shape.variables for shape, _ in shapes if shape.variables})
-    for shape, own in shapes:
+    cited = sorted({shape.variables for shape, *_ in shapes if shape.variables})
+    for shape, own, disc in shapes:
         corners = [(x0 + frame.scale * x, y0 - frame.scale * y) for x, y in own]
         kind = f"thing cited c{cited.index(shape.variables) % COLOURS}" if shape.variables else "thing"
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-        drawn.append(tag("polygon", tag("title", shape.name), points=points, class_=kind))
+        drawn.append(_outline(corners, disc, kind, shape.name))
         if shape.variables:
-            outlines.append(tag("polygon", points=points, class_="outline"))
+            outlines.append(_outline(corners, disc, "outline"))
             spot = _spot(corners, [(x, y) for _, x, y in letters], tall)
             middle = tuple(sum(axis) / len(corners) for axis in zip(*corners, strict=True))
             outlines.append(tag("line", x1=middle[0], y1=middle[1], x2=spot[0], y2=spot[1], class_="leader"))
@@ -157,6 +168,20 @@ def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...]]], *, 
         role="img",
     )
     return tag("div", tag("span", frame.side, class_="faint"), drawing)
+
+
+def _outline(corners: Sequence[Corner], disc: bool, kind: str, name: str | None = None) -> Markup:
+    """A box by its corners, or the ellipse that touches its four sides in their middles."""
+    title = None if name is None else tag("title", name)
+    if not disc:
+        return tag("polygon", title, points=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners), class_=kind)
+    (x0, y0), (x1, y1), _, (x3, y3) = corners
+    x, y = (sum(axis) / len(corners) for axis in zip(*corners, strict=True))
+    turn = math.degrees(math.atan2(y1 - y0, x1 - x0))
+    return tag(
+        "ellipse", title, cx=x, cy=y, rx=math.hypot(x1 - x0, y1 - y0) / 2, ry=math.hypot(x3 - x0, y3 - y0) / 2,
+        transform=f"rotate({turn:.1f} {x:.1f} {y:.1f})", class_=kind,
+    )  # fmt: skip
 
 
 def _spot(corners: Sequence[Corner], taken: Sequence[Corner], tall: float) -> Corner:

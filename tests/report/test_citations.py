@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from kg import Citation, Rule, World
+from rulekd.distillation.measures import Measures
+from rulekd.report import Arm
 from rulekd.report.citations import pair
 from rulekd.report.rules import rules
 from tests.report.made import AGAINST, CITED, Picture, graph, laws, ruled, world
@@ -116,3 +118,15 @@ def test_pictures_lie_within_the_rule_that_they_are_about() -> None:
     assert len(picture.every("figure", under=second)) == 1
     assert "5 of 1,234 live groundings break it, in 20 units" in picture.text(first)
     assert "No counterexample" in picture.text(second)
+
+
+def test_how_often_each_arm_breaks_a_rule_is_said() -> None:
+    found = laws()
+    first, second, _ = found.axioms()
+    teacher = Measures(None, None, None, None, None, 9, {first.name: 0.25})
+    seeds = tuple(Measures(None, None, None, None, None, 9, {first.name: share}) for share in (0.1, 0.2))
+    picture = Picture(rules((first, second), found, [Arm("teacher", (teacher,)), Arm("soft", seeds), Arm("other")]))
+    one, other = picture.every("li", "card")
+    said = [picture.text(span) for span in picture.every("dl", under=one)[0].findall("dd")[2]]
+    assert said == ["teacher 25.0 %", "soft 15.0 %"]
+    assert "in the test part" not in picture.text(other)

@@ -41,7 +41,7 @@ def test_who_obeys_by_saying_nothing_is_called_vacuous() -> None:
     arms = [Arm(name, (measures(0.9),), liveliness=share) for name, share in (("much", 0.81), ("little", 0.79))]
     heads, much, little, teacher = cells(*arms, Arm("teacher", (measures(0.9),)))
     place = heads.index("live")
-    assert (much[place], little[place], teacher[place]) == ("81.0 %", "79.0 %VACUOUS", "–")
+    assert (much[place], little[place], teacher[place]) == ("81 %", "79 %VACUOUS", "–")
     assert "live" not in cells(Arm("teacher", (measures(0.9),)))[0]
 
 

@@ -126,3 +126,28 @@ def test_what_cannot_be_drawn_is_not_drawn() -> None:
     assert picture(world(), Citation("room 1", (("a", 7),))) is None
     points = replace(world(), objects=tuple(replace(thing, size=(0.0, 0.0, 0.0)) for thing in world().objects))
     assert picture(points, CITED) is not None
+
+
+def test_what_is_round_is_drawn_so() -> None:
+    """A sphere touches the sides of its box in both views, a cylinder is a disc from above."""
+    things = tuple(
+        Object((2.0 * n, 0.0, 0.5), (1.0, 1.0, 1.0), 0.5, {"shape": shape})
+        for n, shape in enumerate(("sphere", "cylinder", "cube"))
+    )
+    above, front = views(World(3, {}, objects=things), Citation("s", (("a", 0), ("b", 1))))
+    for view, rounds in ((above, 2), (front, 1)):
+        discs = view.every("ellipse", "thing")
+        (ruler,) = view.every("line", "ruler")
+        metre = float(ruler.get("x2", 0)) - float(ruler.get("x1", 0))
+        assert len(discs) == rounds
+        assert len(view.every("polygon", "thing")) == 3 - rounds
+        for disc in discs:
+            assert (float(disc.get("rx", 0)), float(disc.get("ry", 0))) == pytest.approx(
+                (metre / 2, metre / 2), abs=0.1
+            )
+
+
+def test_there_is_a_floor_where_things_stand_on_one() -> None:
+    assert len(views(world(), CITED)[1].every("line", "floor")) == 1
+    hung = tuple(replace(thing, center=(*thing.center[:2], thing.center[2] - 1)) for thing in world().objects)
+    assert views(replace(world(), objects=hung), CITED)[1].every("line", "floor") == []
