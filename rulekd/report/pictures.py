@@ -24,6 +24,8 @@ BURIED = -0.05
 POINT = 0.1
 
 Corner = tuple[float, float]
+#: From where to where, across and along.
+Hull = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...], bool]
     y0 = tall - PAD + frame.scale * frame.along[0]
     drawn: list[Markup] = []
     outlines: list[Markup] = []
-    letters: list[tuple[str, float, float]] = []
+    hulls: list[tuple[str, Hull]] = []
     cited = sorted({shape.variables for shape, *_ in shapes if shape.variables})
     for shape, own, disc in shapes:
         corners = [(x0 + frame.scale * x, y0 - frame.scale * y) for x, y in own]
@@ -151,10 +153,8 @@ def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...], bool]
         drawn.append(_outline(corners, disc, kind, shape.name))
         if shape.variables:
             outlines.append(_outline(corners, disc, "outline"))
-            spot = _spot(corners, [(x, y) for _, x, y in letters], tall)
-            middle = tuple(sum(axis) / len(corners) for axis in zip(*corners, strict=True))
-            outlines.append(tag("line", x1=middle[0], y1=middle[1], x2=spot[0], y2=spot[1], class_="leader"))
-            letters.append((shape.variables, *spot))
+            hulls.append((shape.variables, (_range([x for x, _ in corners]), _range([y for _, y in corners]))))
+    letters = _letters(hulls, tall)
     drawing = tag(
         "svg",
         tag("title", f"{frame.told}, {frame.side}"),
@@ -162,7 +162,7 @@ def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...], bool]
         tag("line", x1=0, x2=WIDTH, y1=y0, y2=y0, class_="floor") if floor else None,
         *drawn,
         *outlines,
-        *(tag("text", text, x=x, y=y + 5, class_="letter") for text, x, y in letters),
+        *letters,
         _ruler(frame.scale, tall + 9),
         viewBox=f"0 0 {WIDTH:g} {tall + FOOT:.4g}",
         role="img",
@@ -184,20 +184,63 @@ def _outline(corners: Sequence[Corner], disc: bool, kind: str, name: str | None 
     )  # fmt: skip
 
 
-def _spot(corners: Sequence[Corner], taken: Sequence[Corner], tall: float) -> Corner:
-    """Where the middle of a letter stands: in its box where that is large enough, else beside it; never on another
-    letter where there is room."""
-    left, right = _range([x for x, _ in corners])
-    top, bottom = _range([y for _, y in corners])
+def _letters(hulls: Sequence[tuple[str, Hull]], tall: float) -> list[Markup]:
+    """A letter for each, with a line to its box; small boxes choose first, as they have the least room."""
+    taken: list[Corner] = []
+    lines, texts = [], []
+    for text, hull in sorted(hulls, key=lambda one: _size(one[1])):
+        others = [other for _, other in hulls if other is not hull and _size(other) <= _size(hull)]
+        others += [other for _, other in hulls if other is not hull and not _holds(other, hull)]
+        x, y = _spot(hull, others, taken, tall)
+        taken.append((x, y))
+        (left, right), (top, bottom) = hull
+        middle = (left + right) / 2, (top + bottom) / 2
+        lines.append(tag("line", x1=middle[0], y1=middle[1], x2=x, y2=y, class_="leader"))
+        texts.append(tag("text", text, x=x, y=y + 5, class_="letter"))
+    return [*lines, *texts]
+
+
+def _size(hull: Hull) -> float:
+    (left, right), (top, bottom) = hull
+    return (right - left) * (bottom - top)
+
+
+def _holds(outer: Hull, inner: Hull) -> bool:
+    """Does the one lie within the other, on both axes?"""
+    return all(o[0] <= i[0] and i[1] <= o[1] for o, i in zip(outer, inner, strict=True))
+
+
+def _spot(hull: Hull, others: Sequence[Hull], taken: Sequence[Corner], tall: float) -> Corner:
+    """Where the middle of a letter stands: in its box where that is large enough, else beside it; on none of the
+    ``others`` where there is room, and never on another letter."""
+    (left, right), (top, bottom) = hull
     x, y, (wide, high) = (left + right) / 2, (top + bottom) / 2, LETTER
     beside = [(x, top - high / 2), (x, bottom + high / 2), (right + wide / 2, y), (left - wide / 2, y)]
+    inside = [
+        (x, y),
+        *((p, q) for q in (top + high / 2, bottom - high / 2) for p in (left + wide / 2, right - wide / 2)),
+    ]
     large = right - left > wide and bottom - top > high
-    for spot in [(x, y), (x, y - high), (x, y + high), *beside] if large else [*beside, (x, y)]:
-        inside = wide / 2 <= spot[0] <= WIDTH - wide / 2 and high / 2 <= spot[1] <= tall - high / 2
-        if inside and not any(abs(spot[0] - p) < wide and abs(spot[1] - q) < high for p, q in taken):
-            return spot
+    spots = [
+        (p, q)
+        for p, q in [*(inside if large else ()), *beside, (x, y)]
+        if wide / 2 <= p <= WIDTH - wide / 2 and high / 2 <= q <= tall - high / 2
+        if not any(abs(p - other[0]) < wide and abs(q - other[1]) < high for other in taken)
+    ]
+
+    def hidden(spot: Corner) -> bool:
+        # a touch is no matter
+        reach = [
+            (middle - half, middle + half) for middle, half in zip(spot, (wide / 2 - 2, high / 2 - 2), strict=True)
+        ]
+        return any(
+            all(low < other[1] and high > other[0] for (low, high), other in zip(reach, hull, strict=True))
+            for hull in others
+        )
+
+    free = [spot for spot in spots if not hidden(spot)]
     # no room anywhere: above all letters that are there
-    return x, min([y, *(q - high for p, q in taken if abs(p - x) < wide)])
+    return (free or spots or [(x, min([y, *(q - high for p, q in taken if abs(p - x) < wide)]))])[0]
 
 
 def _ruler(scale: float, y: float) -> Markup:

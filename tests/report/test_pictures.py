@@ -128,6 +128,25 @@ def test_what_cannot_be_drawn_is_not_drawn() -> None:
     assert picture(points, CITED) is not None
 
 
+def test_a_letter_stands_on_no_other_cited_thing() -> None:
+    """A plant on a narrow shelf: neither letter stands where the reader would take it for the other's."""
+    things = (
+        Object((0, 0, 0.5), (0.3, 0.3, 1.0)), Object((0, 0, 1.15), (0.25, 0.25, 0.3)), Object((3, 0, 0.5), (2, 2, 1)),
+    )  # fmt: skip
+    _, front = views(World(3, {}, objects=things), Citation("s", (("b", 0), ("a", 1))))
+    letters = {front.text(t): (float(t.get("x", 0)), float(t.get("y", 0)) - 5) for t in front.every("text", "letter")}
+    hulls = [
+        [(float(x), float(y)) for x, y in re.findall(r"([-\d.]+),([-\d.]+)", box.get("points", ""))]
+        for box in front.every("polygon", "outline")
+    ]
+    shelf, plant = sorted(hulls, key=lambda box: -max(y for _, y in box))
+    for name, other in (("a", shelf), ("b", plant)):
+        x, y = letters[name]
+        across = min(p for p, _ in other) < x < max(p for p, _ in other)
+        along = min(q for _, q in other) < y < max(q for _, q in other)
+        assert not (across and along), name
+
+
 def test_what_is_round_is_drawn_so() -> None:
     """A sphere touches the sides of its box in both views, a cylinder is a disc from above."""
     things = tuple(
