@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,16 @@ def compare(
     teacher: Annotated[str, typer.Option(help="A run directory, module:build or file.py:build.")],
     student: Annotated[str, typer.Option(help="A built-in network, module:build or file.py:build.")],
     scenes: Annotated[Path, typer.Option(help="A file of scenes; the test part judges.")],
-    kg: Annotated[Path, typer.Option(help="A graph file: its axioms are trained, and every arm is judged by them.")],
-    out: Annotated[Path, typer.Option(help="The directory to make; never an existing one.")],
+    kg: Annotated[
+        Path | None,
+        typer.Option(
+            help="A graph file: its axioms are trained, and judge every arm; read out of the teacher if unsaid."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The directory to make; a new numbered one in runs unless said.", show_default=False),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Students an arm; under 10 none is said to beat another.")] = 10,
     share: Annotated[
         float, typer.Option(help="Share of the train scenes that is labelled; only rules see the others.")
@@ -44,9 +53,11 @@ def compare(
     from rulekd.distillation import Labels, Rules, SoftLabels, Training
     from rulekd.distillation import compare as compare_students
     from rulekd.distillation.finished import FINISHED
+    from rulekd.extraction import extract
     from rulekd.predictor import Predictor
 
-    refuse_existing(out, resume=resume, left=FINISHED)
+    folder = folder_for(out, resume)
+    refuse_existing(folder, resume=resume, left=FINISHED)
     if epochs is not None and steps is not None:
         raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
     if seeds < 1:
@@ -63,9 +74,8 @@ def compare(
         learning_rate=learning_rate,
         device=device,
     )
-    transfers = [SoftLabels(temperature), Rules(load_graph(kg), weight=rules_weight)]
-    if labels_weight:
-        transfers.insert(0, Labels(labels_weight))
+    beside = [SoftLabels(temperature), *([Labels(labels_weight)] if labels_weight else [])]
+    graph = None if kg is None else load_graph(kg)
     pupil = load_student(student, load_scenes(scenes), 0)
     master = load_teacher(teacher, pupil.scenes)
 
@@ -74,22 +84,33 @@ def compare(
 
     try:
         with progress() as show:
+            if graph is None:
+                graph = extract(master.predictor, master.scenes, progress=show)
             found = compare_students(
                 master.predictor,
                 build,
                 master.scenes,
-                transfers,
+                [*beside, Rules(graph, weight=rules_weight)],
                 seeds=seeds,
                 share=share,
                 training=settings,
                 progress=show,
-                finished=out / FINISHED,
+                finished=folder / FINISHED,
             )
     except KeyboardInterrupt:
-        if (out / FINISHED).exists():
-            log(f"finished students are kept in {out / FINISHED}; the same command with --resume goes on with them")
+        if (folder / FINISHED).exists():
+            log(f"finished students are kept in {folder / FINISHED}; the same command with --resume goes on with them")
         raise
-    found.save(out, master.scenes)
-    log(f"written: {out}")
-    report = out / "report.html"
+    found.save(folder)
+    log(f"written: {folder}")
+    report = folder / "report.html"
     answer({**found.to_dict(), "report": report}, f"{found}\nreport: {report}", as_json=as_json)
+
+
+def folder_for(out: Path | None, resume: bool) -> Path:
+    """The folder that is named, or runs/compare-1, -2, ..."""
+    if out is not None:
+        return out
+    if resume:
+        raise RulekdError("--resume without --out", hint="Name the directory that the interrupted comparison has left.")
+    return next(folder for n in itertools.count(1) if not (folder := Path(f"runs/compare-{n}")).exists())

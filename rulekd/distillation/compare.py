@@ -25,6 +25,8 @@ from pathlib import Path
 import torch
 
 from kg import KnowledgeGraph, RulekdError
+from rulekd.constraints import trainable
+from rulekd.constraints.constraints import Rules as Given
 from rulekd.distillation.comparison import Comparison, Student
 from rulekd.distillation.distill import check
 from rulekd.distillation.finished import Finished
@@ -54,6 +56,7 @@ def compare(
     seeds: int | Sequence[int] = 10,
     share: float = 1.0,
     training: Training | None = None,
+    judged: Given | None = None,
     progress: Report | None = None,
     finished: Path | str | None = None,
 ) -> Comparison:
@@ -64,7 +67,8 @@ def compare(
     judged, such as ``[SoftLabels(), Rules(graph)]``. seeds: how many (0, 1, ...), or which. share: of the train
     scenes, those that students are told about, drawn anew for each seed; the others are seen by rules only.
     training: of every arm; a batch holds ``batch_size`` scenes, half of them without targets when there are such, and
-    arms without rules see the first half only. finished: a file that keeps each finished student; the same call finds
+    arms without rules see the first half only. judged: rules that the violations of every arm are counted by; those
+    that the subject is trained on, when unsaid. finished: a file that keeps each finished student; the same call finds
     them there again.
 
     Students of several seeds train side by side where a trial shows that to be faster (see ``stack``): on a GPU, and
@@ -75,10 +79,10 @@ def compare(
         raise RulekdError(f"seeds are {seeds!r}", hint="Give how many, 10 or more, or different numbers.")
     students = [fresh(build_student, seed) for seed in numbers]
     lesson = Lesson.of(teacher, students[0], scenes, transfers, share, training or Training())
-    exam = Examination(lesson.test, lesson.judged, teacher)
+    exam = Examination(lesson.test, lesson.rules if judged is None else trainable(judged), teacher)
     notes = [*lesson.notes, *_of_first_weights(students)]
     reason = _why_apart(students, lesson)
-    kept = Finished(finished, lesson.key(students[0]))
+    kept = Finished(finished, {**lesson.key(students[0]), "judged": [rule.id for rule in exam.rules]})
     for arm in lesson.arms:
         missing = [seed for seed in numbers if (arm.name, seed) not in kept]
         apart = bool(reason) or arm.own or not _faster_together(build_student, arm, missing, lesson)

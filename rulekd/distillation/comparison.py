@@ -178,7 +178,7 @@ class Comparison:
 
         return write(of_comparison(self, scenes), path)
 
-    def save(self, folder: Path | str, scenes: SceneSet | None = None) -> Path:
+    def save(self, folder: Path | str) -> Path:
         """Write its directory: run.json with every number, graph.kg.json where the rules came as a graph, report.html.
 
         What an interrupted comparison has left there stays; a finished one is not overwritten.
@@ -189,7 +189,7 @@ class Comparison:
         target.mkdir(parents=True, exist_ok=True)
         if self.graph is not None:
             self.graph.save(target / "graph.kg.json")
-        self.report(target / "report.html", scenes)
+        self.report(target / "report.html")
         record = {
             **circumstances("finished"),
             "kind": "comparison",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -22,14 +23,16 @@ TRIES = 200
 
 
 def shuffled(rules: Sequence[Rule], scenes: SceneSet, seed: int = 0) -> list[Rule]:
-    """Rules of the same shapes, their predicates redrawn slot by slot, each broken by the labels of ``scenes``.
+    """Rules of the same shapes, their predicates redrawn slot by slot, each broken by the truth about ``scenes``.
 
-    Each occurrence of a predicate is replaced by a random one of the same arity, until the labels break the rule in
-    more than 10 % of its live groundings. As many rules as are given, less those of which no draw is broken (or new),
-    and laws under a transform where nobody knows the labels of the image: scenes without definitions.
+    The truth is what definitions say, and the labels where there are none: labels may be noisy, and noise breaks true
+    rules too. Each occurrence of a predicate is replaced by a random one of the same arity, until the truth breaks the
+    rule in more than 10 % of its live groundings. As many rules as are given, less those of which no draw is broken,
+    or new, and laws under a transform where nobody knows the labels of the image: scenes without definitions.
     """
     generator = torch.Generator().manual_seed(seed)
-    facts = labels_as_facts(scenes)
+    labels = {**scenes.scenes.labels, **scenes.relabel(scenes.scenes).labels}
+    facts = labels_as_facts(replace(scenes, scenes=scenes.scenes.with_labels(labels, scenes.scenes.label_valid)))
     view = View(facts, scenes.scenes)
     images: dict[str, View] = {}
     made: dict[str, Rule] = {}
@@ -47,7 +50,7 @@ def shuffled(rules: Sequence[Rule], scenes: SceneSet, seed: int = 0) -> list[Rul
                 break
     if rules and not made:
         raise RulekdError(
-            f"none of {len(rules)} rules has a shuffled counterpart that the labels break",
+            f"none of {len(rules)} rules has a shuffled counterpart that the truth breaks",
             hint="Give more scenes, labels of more predicates, or definitions.",
         )
     return list(made.values())

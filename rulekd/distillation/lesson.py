@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from kg import Rule, RulekdError
@@ -106,9 +106,9 @@ class Lesson:
         steps = made.material(arms[-1], [0]).steps_for_all(training.batch_size) * training.epochs
         return replace(made, training=replace(training, steps=training.steps or steps))
 
-    @cached_property
-    def judged(self) -> list[Rule]:
-        """The axioms that every arm is judged by: those of the subject."""
+    @property
+    def rules(self) -> list[Rule]:
+        """The axioms that the subject is trained on."""
         return [rule for t in self.arms[-1].of(0) if isinstance(t, Rules) for rule in trainable(t.graph)]
 
     def rows(self, seed: int) -> Rows:
@@ -195,6 +195,6 @@ def _arms(
             else:
                 arms.append(Arm("soft+shuffled", lambda seed: [*kept, drawn(seed)], own=True, others=True))
                 if count < len(wanted):
-                    notes.append(f"{count} of {len(wanted)} rules have a shuffled counterpart that the labels break")
+                    notes.append(f"{count} of {len(wanted)} rules have a shuffled counterpart that the truth breaks")
     arms.append(Arm(SUBJECT, lambda seed: transfers, others=rules is not None))
     return tuple(arms)

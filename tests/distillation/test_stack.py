@@ -97,7 +97,9 @@ def test_each_run_is_clipped_by_its_own_norm() -> None:
     for place, weight in enumerate(stacked):
         assert weight.grad is not None
         for run in range(3):
-            assert torch.allclose(weight.grad[run], wanted[run][place])
+            alone_grad = wanted[run][place]
+            assert alone_grad is not None
+            assert torch.allclose(weight.grad[run], alone_grad)
 
 
 class Centred(nn.Module):
