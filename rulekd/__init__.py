@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rulekd.constraints import Constraints, Reading, compile
-    from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
+    from rulekd.distillation import (
+        Comparison,
+        Labels,
+        Measures,
+        Rules,
+        Run,
+        SoftLabels,
+        Training,
+        compare,
+        distill,
+        evaluate,
+    )
     from rulekd.extraction import extract, mine
     from rulekd.facts import Facts
     from rulekd.networks import build
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from rulekd.scenes import Scenes, SceneSet
 
 _HOMES = {
+    "Comparison": "rulekd.distillation",
     "Constraints": "rulekd.constraints",
     "Facts": "rulekd.facts",
     "Labels": "rulekd.distillation",
@@ -34,6 +46,7 @@ _HOMES = {
     "SoftLabels": "rulekd.distillation",
     "Training": "rulekd.distillation",
     "build": "rulekd.networks",
+    "compare": "rulekd.distillation",
     "compile": "rulekd.constraints",
     "distill": "rulekd.distillation",
     "evaluate": "rulekd.distillation",
@@ -42,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Constraints",
     "Facts",
     "Labels",
@@ -55,6 +69,7 @@ __all__ = [
     "SoftLabels",
     "Training",
     "build",
+    "compare",
     "compile",
     "distill",
     "evaluate",

@@ -130,7 +130,7 @@ class Predictor:
         )
         if len(few) == 0:
             raise RulekdError("there are no scenes to ask the network about", hint="Check the file and the part.")
-        once, again = self._answers(few), self._answers(few)
+        once, again = self.answers(few), self.answers(few)
         for name in self.vocabulary:
             if not torch.equal(once[name], again[name]):
                 raise RulekdError(
@@ -139,7 +139,8 @@ class Predictor:
                 )
 
     @torch.no_grad()
-    def _answers(self, batch: Scenes) -> dict[str, Tensor]:
+    def answers(self, batch: Scenes) -> dict[str, Tensor]:
+        """``logits`` in evaluation mode, without gradients, on the CPU; an error where one is NaN or infinite."""
         training = self.module.training
         self.module.eval()
         try:
@@ -162,7 +163,7 @@ class Predictor:
         }
         done = 0
         for batch in scenes.batches(batch_size):
-            answers = self._answers(batch)
+            answers = self.answers(batch)
             for name, value in answers.items():
                 places = (slice(done, done + len(batch)), *(slice(0, width) for width in value.shape[1:]))
                 values[name][places] = value

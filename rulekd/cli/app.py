@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rulekd.cli import demo, doctor, evaluate, extract, kg, scenes, train
+from rulekd.cli import compare, demo, doctor, evaluate, extract, kg, scenes, train
 from rulekd.cli.manners import answer, overview, run
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.add_typer(scenes.commands, name="scenes", help="Show, generate and check fil
 app.command("demo")(demo.demo)
 app.command("extract")(extract.extract)
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.command("eval")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 

@@ -40,6 +40,9 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate of AdamW.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Of first weights, shares and batches.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that an interrupt has left in --out.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a network. Without --teacher and --kg: on labels alone."""
@@ -47,8 +50,9 @@ def train(
     from rulekd.cli.given import load_graph, load_scenes, refuse_existing
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import Training, distill
+    from rulekd.distillation.run import CHECKPOINT, leave_interrupted
 
-    refuse_existing(out)
+    refuse_existing(out, resume=resume)
     if epochs is not None and steps is not None:
         raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
     if temperature is not None and teacher is None:
@@ -70,17 +74,6 @@ def train(
     if others is not None and graph is None:
         log(f"note: without --kg the {len(others)} scenes outside the share are not used")
         others = None
-    with progress() as show:
-        run = distill(
-            None if master is None else master.predictor,
-            pupil.predictor,
-            labelled,
-            transfers,
-            unlabelled=others,
-            seed=seed,
-            training=settings,
-            progress=counting(show, "training"),
-        )
     about: dict[str, Any] = {
         "scenes": str(scenes.resolve()),
         "scenes_fingerprint": fingerprint,
@@ -89,6 +82,24 @@ def train(
         "share": share,
         "points": pupil.points,
     }
+    try:
+        with progress() as show:
+            run = distill(
+                None if master is None else master.predictor,
+                pupil.predictor,
+                labelled,
+                transfers,
+                unlabelled=others,
+                seed=seed,
+                training=settings,
+                progress=counting(show, "training"),
+                checkpoint=out / CHECKPOINT,
+            )
+    except KeyboardInterrupt:
+        if (out / CHECKPOINT).exists():
+            leave_interrupted(out, graph, about)
+            log(f"checkpoint written: {out / CHECKPOINT}; the same command with --resume goes on with it")
+        raise
     run.save(out, build=pupil.build, about=about)
     run.report(out / "report.html")
     log(f"written: {out}")

@@ -1,4 +1,4 @@
-"""A cited scene as SVG: the plan over the elevation, the objects of the citation marked by their variables."""
+"""A cited scene as SVG: the plan beside the elevation, the objects of the citation marked by their variables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from kg import Citation, Object, World
 from kg.objects import View, dot, extent, position
 from rulekd.report.markup import Markup, joined, tag
+from rulekd.report.style import COLOURS
 
-#: Width of the drawing, height of one panel at most, space around, units of the picture.
-WIDTH, TALLEST, PAD = 300.0, 260.0, 10.0
+#: Width of a view, its height at most, space around the scene and for the ruler below it, units of the picture.
+WIDTH, TALLEST, PAD, FOOT = 220.0, 220.0, 12.0, 18.0
+#: Width and height of a letter with the space around it.
+LETTER = (12.0, 15.0)
+#: Length of a ruler at least.
+SHORTEST = 8.0
 #: Extent by which an object without one is drawn, metres.
 POINT = 0.1
 #: Attributes that things are called by, in order of preference.
@@ -32,35 +37,28 @@ class Shape:
     variables: str
 
 
-def picture(world: World, citation: Citation) -> Markup | None:
-    """The scene of a citation; None where the world has no boxes to draw."""
+def picture(world: World, citation: Citation, what: str = "") -> Markup | None:
+    """The scene of a citation, from above and from the front to one scale; None where the world has no boxes.
+
+    what: said before the names of the views, such as "before".
+    """
     if not world.objects or any(not 0 <= number < world.size for _, number in citation.binding):
         return None
     shapes = [_shape(thing, number, citation, world.view) for number, thing in enumerate(world.objects)]
-    across = [x for shape in shapes for x, _ in shape.plan]
-    left, right = min(across), max(across)
+    across = _range([x for shape in shapes for x, _ in shape.plan])
     deep = _range([y for shape in shapes for _, y in shape.plan])
     high = _range([z for shape in shapes for _, z in shape.elevation])
     high = (min(high[0], 0.0) if high[0] > -0.5 else high[0], high[1])  # the floor is in the picture
-    scale = min((WIDTH - 2 * PAD) / max(right - left, 0.5), TALLEST / max(deep[1] - deep[0], 0.5))
-    begin = (WIDTH - scale * (right - left)) / 2 - scale * left
-    first = 16 + scale * (deep[1] - deep[0])
-    second = first + 26 + scale * (high[1] - high[0])
-    plan = _panel(sorted(shapes, key=lambda s: s.top), "plan", scale, begin, first + scale * deep[0])
-    front = _panel(sorted(shapes, key=lambda s: -s.near), "elevation", scale, begin, second + scale * high[0])
-    floor = tag("line", x1=PAD, x2=WIDTH - PAD, y1=second, y2=second, class_="floor")
+    scale = (WIDTH - 2 * PAD) / max(across[1] - across[0], 0.5)
+    scale = min(scale, *((TALLEST - 2 * PAD) / max(top - bottom, 0.5) for bottom, top in (deep, high)))
+    told = f"{citation.scene}: {legend(world, citation)}"
+    above, front = (f"{what}, {side}" if what else side for side in ("from above", "from the front"))
+    by_top, by_depth = sorted(shapes, key=lambda s: s.top), sorted(shapes, key=lambda s: -s.near)
     return tag(
-        "svg",
-        tag("title", f"{citation.scene}: {legend(world, citation)}"),
-        tag("text", "from above", x=PAD, y=10, class_="small"),
-        plan,
-        tag("text", "from the front", x=PAD, y=first + 18, class_="small"),
-        floor,
-        front,
-        _ruler(scale, second + 12),
-        viewBox=f"0 0 {WIDTH:g} {second + 22:.4g}",
-        class_="scene",
-        role="img",
+        "div",
+        _view(_Frame(above, told, scale, across, deep), [(shape, shape.plan) for shape in by_top], floor=False),
+        _view(_Frame(front, told, scale, across, high), [(shape, shape.elevation) for shape in by_depth], floor=True),
+        class_="views",
     )
 
 
@@ -113,35 +111,76 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _panel(shapes: Sequence[Shape], side: str, scale: float, x0: float, y0: float) -> Markup:
-    """The shapes from the lowest (farthest) to the highest (nearest); above them all outlines and letters of the cited.
+@dataclass(frozen=True)
+class _Frame:
+    """One of the two views. side: its name. told: the scene in words. scale: units of the picture a metre. across,
+    along: what it shows, metres."""
 
-    x0, y0: where the view's origin lies in the picture; the picture's y runs downwards.
-    """
+    side: str
+    told: str
+    scale: float
+    across: tuple[float, float]
+    along: tuple[float, float]
+
+
+def _view(frame: _Frame, shapes: Sequence[tuple[Shape, tuple[Corner, ...]]], *, floor: bool) -> Markup:
+    """Shapes in the order given, so that later ones cover earlier ones; above them all outlines and letters of the
+    cited. The picture's y runs downwards."""
+    tall = 2 * PAD + frame.scale * (frame.along[1] - frame.along[0])
+    x0 = (WIDTH - frame.scale * (frame.across[1] - frame.across[0])) / 2 - frame.scale * frame.across[0]
+    y0 = tall - PAD + frame.scale * frame.along[0]
     drawn: list[Markup] = []
     outlines: list[Markup] = []
     letters: list[tuple[str, float, float]] = []
-    cited = sorted({shape.variables for shape in shapes if shape.variables})
-    for shape in shapes:
-        corners = [(x0 + scale * x, y0 - scale * y) for x, y in (shape.plan if side == "plan" else shape.elevation)]
-        kind = f"thing cited c{cited.index(shape.variables) % 4}" if shape.variables else "thing"
+    cited = sorted({shape.variables for shape, _ in shapes if shape.variables})
+    for shape, own in shapes:
+        corners = [(x0 + frame.scale * x, y0 - frame.scale * y) for x, y in own]
+        kind = f"thing cited c{cited.index(shape.variables) % COLOURS}" if shape.variables else "thing"
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         drawn.append(tag("polygon", tag("title", shape.name), points=points, class_=kind))
         if shape.variables:
             outlines.append(tag("polygon", points=points, class_="outline"))
-            x = sum(corner[0] for corner in corners) / len(corners)
-            y = sum(corner[1] for corner in corners) / len(corners)
-            # letters that would lie on each other are stacked
-            while any(abs(x - other_x) < 11 and abs(y - other_y) < 12 for _, other_x, other_y in letters):
-                y -= 6
-            letters.append((shape.variables, x, y))
-    return joined(*drawn, *outlines, *(tag("text", text, x=x, y=y + 4, class_="letter") for text, x, y in letters))
+            spot = _spot(corners, [(x, y) for _, x, y in letters], tall)
+            middle = tuple(sum(axis) / len(corners) for axis in zip(*corners, strict=True))
+            outlines.append(tag("line", x1=middle[0], y1=middle[1], x2=spot[0], y2=spot[1], class_="leader"))
+            letters.append((shape.variables, *spot))
+    drawing = tag(
+        "svg",
+        tag("title", f"{frame.told}, {frame.side}"),
+        tag("rect", x=0, y=0, width=WIDTH, height=tall, rx=4, class_="room"),
+        tag("line", x1=0, x2=WIDTH, y1=y0, y2=y0, class_="floor") if floor else None,
+        *drawn,
+        *outlines,
+        *(tag("text", text, x=x, y=y + 5, class_="letter") for text, x, y in letters),
+        _ruler(frame.scale, tall + 9),
+        viewBox=f"0 0 {WIDTH:g} {tall + FOOT:.4g}",
+        role="img",
+    )
+    return tag("div", tag("span", frame.side, class_="faint"), drawing)
+
+
+def _spot(corners: Sequence[Corner], taken: Sequence[Corner], tall: float) -> Corner:
+    """Where the middle of a letter stands: in its box where that is large enough, else beside it; never on another
+    letter where there is room."""
+    left, right = _range([x for x, _ in corners])
+    top, bottom = _range([y for _, y in corners])
+    x, y, (wide, high) = (left + right) / 2, (top + bottom) / 2, LETTER
+    beside = [(x, top - high / 2), (x, bottom + high / 2), (right + wide / 2, y), (left - wide / 2, y)]
+    large = right - left > wide and bottom - top > high
+    for spot in [(x, y), (x, y - high), (x, y + high), *beside] if large else [*beside, (x, y)]:
+        inside = wide / 2 <= spot[0] <= WIDTH - wide / 2 and high / 2 <= spot[1] <= tall - high / 2
+        if inside and not any(abs(spot[0] - p) < wide and abs(spot[1] - q) < high for p, q in taken):
+            return spot
+    # no room anywhere: above all letters that are there
+    return x, min([y, *(q - high for p, q in taken if abs(p - x) < wide)])
 
 
 def _ruler(scale: float, y: float) -> Markup:
-    """A metre, to measure by."""
-    end = WIDTH - PAD
+    """A metre, to measure by; where that is too long or too short to draw, ten or a hundred times less or more."""
+    metres = next((m for m in (1.0, 0.1, 10.0, 0.01, 100.0) if SHORTEST <= m * scale <= WIDTH / 2), None)
+    if metres is None:
+        return joined()
     return joined(
-        tag("line", x1=end - scale, x2=end, y1=y, y2=y, class_="ruler"),
-        tag("text", "1 m", x=end - scale - 4, y=y + 3, class_="small end"),
+        tag("line", x1=WIDTH - metres * scale, x2=WIDTH, y1=y, y2=y, class_="ruler"),
+        tag("text", f"{metres:g} m", x=WIDTH - metres * scale - 5, y=y + 3.5, class_="small end"),
     )
