@@ -48,6 +48,7 @@ def compile(
     true than its body false. weights: of rules in the loss, by id, name or text; 1 where unsaid.
     vocabulary: the predicates, where some have a meaning on the diagonal.
 
+    >>> import torch
     >>> constraints = compile(["left_of(a, b) & left_of(b, c) -> left_of(a, c)"])
     >>> logits = {"left_of": torch.tensor([[[0., 9, -9], [-9, 0, 9], [-9, -9, 0]]])}
     >>> reading = constraints(logits)
@@ -164,6 +165,7 @@ class Constraints(nn.Module):
     def reweight(self, weights: Mapping[str, float]) -> Constraints:
         """With other weights of rules in the loss, by id, name or text; the others keep theirs.
 
+        >>> import torch
         >>> constraints = compile(["p(a) -> q(a)", "~p(a)"]).reweight({"~p(a)": 3})
         >>> round(constraints({"p": torch.full((1, 1), 9.0), "q": torch.full((1, 1), 9.0)}).loss.item(), 2)
         6.75

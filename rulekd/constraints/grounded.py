@@ -56,7 +56,8 @@ class Grounded:
             else:
                 sums = self._sums(semantics, some, sharpness, soft)
             found.append(sums)
-            counts.append(self.valid(some).flatten(1).sum(1))
+            valid = self.valid(some)
+            counts.append(valid.reshape(len(valid), -1).sum(1))
         return torch.cat(found, 1), torch.cat(counts)
 
     def _sums(self, semantics: Semantics, views: Views, sharpness: float, soft: bool) -> Tensor:
@@ -65,7 +66,7 @@ class Grounded:
         for part in self.parts:
             degree = semantics.degree(part, self.variables, Reader(views, sharpness))
             value = semantics.violation(degree) if soft else semantics.loss(degree)
-            sums.append(torch.where(valid, value, 0.0).flatten(1).sum(1))
+            sums.append(torch.where(valid, value, 0.0).reshape(len(valid), -1).sum(1))
         return torch.stack(sums)
 
     def valid(self, views: Views) -> Tensor:
