@@ -197,11 +197,12 @@ class Probe:
 class Probes:
     """Made scenes in which a rule's body is live, where the given scenes have few. Never mixed into these.
 
-    kinds: how they were made, with what came of it. examples, counterexamples: cited made scenes. space, note and
-    seconds as of a hunt.
+    total: every made scene that came out live, each a unit. kinds: how they were made, with what came of it.
+    examples, counterexamples: cited made scenes. space, note and seconds as of a hunt.
     """
 
-    kinds: tuple[Probe, ...]
+    total: Ledger
+    kinds: tuple[Probe, ...] = ()
     examples: tuple[Citation, ...] = ()
     counterexamples: tuple[Citation, ...] = ()
     space: str = ""
@@ -216,12 +217,12 @@ class Probes:
     @property
     def live(self) -> int:
         """Live groundings in them."""
-        return sum(probe.ledger.support for probe in self.kinds)
+        return self.total.support
 
     @property
     def broken(self) -> int:
         """Live groundings that the teacher breaks."""
-        return sum(probe.ledger.violations for probe in self.kinds)
+        return self.total.violations
 
 
 @dataclass(frozen=True)

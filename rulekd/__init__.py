@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rulekd.constraints import Constraints, Reading, compile
     from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
-    from rulekd.extraction import extract, mine
+    from rulekd.extraction import Effort, extract, hunt, mine, probe
     from rulekd.facts import Facts
     from rulekd.networks import build
     from rulekd.predictor import Predictor
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Constraints": "rulekd.constraints",
+    "Effort": "rulekd.extraction",
     "Facts": "rulekd.facts",
     "Labels": "rulekd.distillation",
     "Measures": "rulekd.distillation",
@@ -38,11 +39,14 @@ _HOMES = {
     "distill": "rulekd.distillation",
     "evaluate": "rulekd.distillation",
     "extract": "rulekd.extraction",
+    "hunt": "rulekd.extraction",
     "mine": "rulekd.extraction",
+    "probe": "rulekd.extraction",
 }
 
 __all__ = [
     "Constraints",
+    "Effort",
     "Facts",
     "Labels",
     "Measures",
@@ -59,7 +63,9 @@ __all__ = [
     "distill",
     "evaluate",
     "extract",
+    "hunt",
     "mine",
+    "probe",
 ]
 
 

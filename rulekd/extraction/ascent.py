@@ -8,6 +8,7 @@ its lane.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,11 +92,19 @@ class _Lanes:
 
 
 def climb(
-    asking: Asking, space: Space, given: Scenes, candidates: Attempts, lanes: int, steps: int, deadline: float
+    asking: Asking,
+    space: Space,
+    given: Scenes,
+    candidates: Attempts,
+    lanes: int,
+    steps: int,
+    deadline: float,
+    enough: float = math.inf,
 ) -> tuple[Tried, Attempts]:
     """(how often it was asked and broken, the best that each followed scene came to).
 
     candidates: where to begin, in order; ``lanes`` of them are followed at once. deadline: on the monotonic clock.
+    enough: the breach with which a scene is left as it is.
     """
     width = min(lanes, len(candidates))
     state = _Lanes.of(candidates.select(torch.arange(width)), space, given)
@@ -104,9 +113,12 @@ def climb(
     for _ in range(steps):
         if time.monotonic() > deadline:
             break
-        breach = _step_(asking, space, given, state)
+        breach = _step_(asking, space, given, state, enough)
         asked, broken = asked + width, broken + int((breach > 0).sum())
-        for lane in (state.idle >= PATIENCE).nonzero().flatten().tolist():
+        over = (state.idle >= PATIENCE) | (state.breach >= enough)
+        if following >= len(candidates) and bool((state.breach >= enough).all()):
+            break
+        for lane in over.nonzero().flatten().tolist():
             if following >= len(candidates):
                 break
             done.append(state.attempts(torch.tensor([lane])))
@@ -116,7 +128,7 @@ def climb(
     return Tried(asked, broken), Attempts.cat(done)
 
 
-def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes) -> Tensor:
+def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes, enough: float) -> Tensor:
     """Ask where the lanes are, note what is best, and move them on. Returns the breach (S,) where they were."""
     leaves = {name: value.clone().requires_grad_() for name, value in state.u.items()}
     with torch.enable_grad():
@@ -130,7 +142,7 @@ def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes) -> Tensor
         breach = -margin(asking.formula, answers, objects)
         breach = torch.where(valid_at(asking.formula, answers, objects), breach, -torch.inf)
     gained = breach > state.breach + GAIN
-    better = breach > state.breach
+    better = (breach > state.breach) & (state.breach < enough)
     for name, value in space.values(made).items():
         state.best[name] = torch.where(_laid(better, value), value.detach(), state.best[name])
     state.breach = torch.where(better, breach, state.breach)

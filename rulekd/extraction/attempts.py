@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -106,9 +106,12 @@ def usable(formula: Formula, given: Scenes) -> Tensor:
 
 
 def drawn_attempts(
-    asking: Asking, space: Space, given: Scenes, kind: str, count: int, generator: torch.Generator
+    asking: Asking, followed: Formula, space: Space, given: Scenes, kind: str, count: int, generator: torch.Generator
 ) -> Iterator[tuple[Attempts, Answers]]:
-    """``count`` scenes made at random by one kind of move, in batches, with what the network says about each."""
+    """``count`` scenes made at random by one kind of move, in batches, with what the network says about each.
+
+    followed: the formula whose breach they are measured by, and whose grounding they come with.
+    """
     able = usable(asking.formula, given)
     size = batch_size(asking.formula, given)
     for first in range(0, count, size):
@@ -117,10 +120,5 @@ def drawn_attempts(
         made = drawn(space, base, kind, generator)
         with torch.no_grad():
             answers = asking(made)
-        breach, objects = nearest(asking.formula, answers)
+        breach, objects = nearest(followed, answers)
         yield Attempts(rows, space.values(made), objects, breach), answers
-
-
-def formula_of(asking: Asking, formula: Formula) -> Asking:
-    """The same network asked about another formula."""
-    return replace(asking, formula=formula)

@@ -6,11 +6,12 @@ How often each way was tried, the worst that was met, and a verdict for each: th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from kg import (
     Citation,
@@ -30,6 +31,7 @@ from rulekd.extraction.ascent import climb
 from rulekd.extraction.asking import Asking, check_askable, read_by
 from rulekd.extraction.attempts import Attempts, bound, drawn_attempts, usable
 from rulekd.extraction.doubt import Twin, twins
+from rulekd.extraction.margins import Answers
 from rulekd.extraction.space import BOXES, MOVES, Ranges, Space
 from rulekd.extraction.verdicts import Judge, margins
 from rulekd.grounding import world
@@ -104,6 +106,25 @@ class Ground:
     def scenes(self) -> Scenes:
         """The given scenes, on the network's device."""
         return self.given.scenes
+
+    @property
+    def late(self) -> bool:
+        """Is the time over?"""
+        return time.monotonic() > self.deadline
+
+    def draw(self, followed: Formula, kind: str, count: int) -> Iterator[tuple[Attempts, Answers]]:
+        """``drawn_attempts`` until they are enough or it is late."""
+        made = drawn_attempts(self.asking, followed, self.space, self.scenes, kind, count, self.generator)
+        for attempts in made:
+            yield attempts
+            if self.late:
+                return
+
+    def cite(self, start: Tensor, made: Scenes, objects: Tensor, name: str) -> Citation:
+        """One grounding of a made scene (B = 1), by the numbers of its real objects. objects: (1, k)."""
+        rank = (made.mask[0].cumsum(0) - 1)[objects[0]].tolist()
+        binding = tuple(zip(free_variables(self.asking.formula), rank, strict=True))
+        return Citation(self.scenes.names[int(start)], binding, name)
 
 
 def hunt(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effort: Effort | None = None) -> Hunted:
@@ -246,10 +267,8 @@ def _random(ground: Ground) -> tuple[Tried, Attempts]:
     effort, parts = ground.effort, []
     share = max(1, effort.tries // len(effort.kinds))
     for kind in effort.kinds:
-        for attempts, _ in drawn_attempts(ground.asking, ground.space, ground.scenes, kind, share, ground.generator):
+        for attempts, _ in ground.draw(ground.asking.formula, kind, share):
             parts.append(attempts)
-            if time.monotonic() > ground.deadline:
-                break
     every = Attempts.cat(parts)
     return Tried(len(every), int((every.breach > 0).sum())), every
 
@@ -309,10 +328,8 @@ def _counterexample(
     given = ground.scenes.select(one.start)
     name = f"made from {given.names[0]} against {Rule(formula).id}, {number}"
     worlds[name] = world(answers.view, 0)
-    # a world numbers real objects only
-    rank = (made.mask[0].cumsum(0) - 1)[one.objects[0]].tolist()
     return Counterexample(
-        cited=Citation(given.names[0], tuple(zip(free_variables(formula), rank, strict=True)), name),
+        cited=ground.cite(one.start, made, one.objects, name),
         margin=float(one.breach[0]),
         margins=tuple(margins(formula, answers, bound(formula, one.objects))),
         by="gradient" if way == "gradient" else "random",

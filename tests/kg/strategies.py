@@ -258,7 +258,7 @@ def hunts(cite: st.SearchStrategy[Citation]) -> st.SearchStrategy[Hunt]:
 def probes(citations: st.SearchStrategy[tuple[Citation, ...]]) -> st.SearchStrategy[Probes]:
     """Any made scenes."""
     kinds = st.lists(st.builds(Probe, _words, st.integers(0, 10**6), ledgers()), max_size=2).map(tuple)
-    return st.builds(Probes, kinds, citations, citations, _words, _words, _numbers)
+    return st.builds(Probes, ledgers(), kinds, citations, citations, _words, _words, _numbers)
 
 
 provenances = st.builds(
