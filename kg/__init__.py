@@ -46,7 +46,23 @@ from kg.normal import canonical, clauses, explicit_distinctness, free_variables,
 from kg.objects import Object
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import contradiction, entails, minimal_cover
-from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status, in_words, name_of
+from kg.rules import (
+    Citation,
+    Counterexample,
+    Evidence,
+    Hunt,
+    Kind,
+    Ledger,
+    Probe,
+    Probes,
+    Provenance,
+    Rule,
+    Status,
+    Tried,
+    Verdict,
+    in_words,
+    name_of,
+)
 from kg.terms import TERMS, GeometricTerm
 from kg.text import parse, parse_term, parse_transform
 from kg.worlds import Count, World, count, holds
@@ -62,6 +78,7 @@ __all__ = [
     "Compare",
     "ContradictionError",
     "Count",
+    "Counterexample",
     "Evidence",
     "ExactlyOne",
     "Exists",
@@ -72,6 +89,7 @@ __all__ = [
     "FormulaError",
     "Function",
     "GeometricTerm",
+    "Hunt",
     "Iff",
     "Implies",
     "Kind",
@@ -84,6 +102,8 @@ __all__ = [
     "Or",
     "ParseError",
     "Predicate",
+    "Probe",
+    "Probes",
     "Provenance",
     "Quantity",
     "Rule",
@@ -92,8 +112,10 @@ __all__ = [
     "Status",
     "Term",
     "Transform",
+    "Tried",
     "Under",
     "UnknownNameError",
+    "Verdict",
     "Vocabulary",
     "World",
     "canonical",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -15,11 +16,13 @@ from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Voca
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
 from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Source, confirm, unreliable
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
+from rulekd.extraction.probing import probed
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
@@ -105,6 +108,8 @@ def extract(
     families: Sequence[str] | None = None,
     transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
     seed: int = 0,
+    hunt: Effort | None = None,
+    probe: Effort | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Ask a network about scenes, and read the laws that it obeys out of its answers.
@@ -113,7 +118,8 @@ def extract(
     under each transform. Where scenes carry labels, each rule gets a second ledger, and a rule that holds in the
     network's answers but not in the data is kept as a habit, not confirmed.
 
-    seed: of the random translation and scaling.
+    seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
+    which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
     """
     started = time.monotonic()
     if not isinstance(teacher, Predictor):
@@ -165,7 +171,15 @@ def extract(
     graph = _mine(
         discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept
     )
+    if probe is not None:
+        graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
+    if hunt is not None:
+        graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, what)
 
 
 def split(whole: Part) -> tuple[Part, Part]:
