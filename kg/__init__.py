@@ -40,6 +40,7 @@ from kg.formulas import (
     Term,
     Transform,
     Under,
+    Word,
 )
 from kg.graph import KnowledgeGraph
 from kg.normal import canonical, clauses, explicit_distinctness, free_variables, live, negation_normal
@@ -95,6 +96,7 @@ __all__ = [
     "Under",
     "UnknownNameError",
     "Vocabulary",
+    "Word",
     "World",
     "canonical",
     "clauses",
