@@ -247,10 +247,10 @@ def test_reading_leaves_the_recursion_limit_alone() -> None:
 
 
 def test_words_are_read_in_quotes_whatever_they_hold() -> None:
-    rule = parse('monitor(a) <-> category(a) = "flat screen (19\\" # new)"')
+    rule = kg.parse('monitor(a) <-> category(a) = "flat screen (19\\" # new)"')
     assert isinstance(rule, Iff)
     assert rule.right == Compare("=", Feature("category", ("a",)), Word('flat screen (19" # new)'))
-    assert parse(str(rule)) == rule
+    assert kg.parse(str(rule)) == rule
 
 
 @pytest.mark.parametrize(
@@ -263,4 +263,4 @@ def test_words_are_read_in_quotes_whatever_they_hold() -> None:
 )
 def test_words_in_the_wrong_place_are_told(text: str, complaint: str) -> None:
     with pytest.raises(ParseError, match=complaint):
-        parse(text)
+        kg.parse(text)

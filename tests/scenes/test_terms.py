@@ -162,7 +162,14 @@ def test_a_wrong_number_of_objects_is_refused() -> None:
 
 
 def test_a_category_is_compared_with_a_word_as_in_plain_worlds() -> None:
-    scenes = Scenes.from_objects([[{"center": (0, 0, 0), "shape": "cube"}, {"center": (1, 0, 0), "shape": "ball"}]])
+    scenes = Scenes.from_objects(
+        [
+            [
+                {"center": (0, 0, 0), "size": (1, 1, 1), "shape": "cube"},
+                {"center": (1, 0, 0), "size": (1, 1, 1), "shape": "ball"},
+            ]
+        ]
+    )
     for text, wanted in (('shape(a) = "cube"', [True, False]), ('shape(a) != "cone"', [True, True])):
         formula = parse(text)
         assert isinstance(formula, Compare)
