@@ -8,6 +8,7 @@ edit a knowledge graph at once on any machine. Solvers and parsers load when the
 'left_of(a, b) -> right_of(b, a)'
 """
 
+from kg.definitions import Choice, Definition, Threshold
 from kg.errors import (
     ArityError,
     ContradictionError,
@@ -59,10 +60,12 @@ __all__ = [
     "ArityError",
     "AtMostOne",
     "Atom",
+    "Choice",
     "Citation",
     "Compare",
     "ContradictionError",
     "Count",
+    "Definition",
     "Evidence",
     "ExactlyOne",
     "Exists",
@@ -92,6 +95,7 @@ __all__ = [
     "Same",
     "Status",
     "Term",
+    "Threshold",
     "Transform",
     "Under",
     "UnknownNameError",

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from kg import naming
+from kg.definitions import Definition
 from kg.errors import FormulaError, RulekdError
 from kg.formulas import Formula
 from kg.naming import name_of
@@ -103,7 +104,8 @@ class Evidence:
     the teacher on the discovery part. tolerance: the violation rate up to which the rule counts as one. level_p and
     chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
     tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
-    counterexamples: groundings that keep and break the rule.
+    counterexamples: groundings that keep and break the rule. definition: its thresholds, and why it was
+    chosen, where the rule defines a predicate.
     """
 
     teacher: Ledger
@@ -116,6 +118,7 @@ class Evidence:
     examined: int = 0
     examples: tuple[Citation, ...] = ()
     counterexamples: tuple[Citation, ...] = ()
+    definition: Definition | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kg.formulas import Arithmetic, Compare, Feature, Formula, Function, Not, Number, Term, Word
+from kg.formulas import Arithmetic, Compare, Comparison, Feature, Formula, Function, Number, Term, Word
+from kg.negation import complement, oriented
 from kg.terms import TERMS
 from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare, term
@@ -49,25 +50,28 @@ class Column:
     size: int
     unit: str
 
-    def literal(self, above: bool, threshold: float) -> Formula:
-        """The comparison as a formula: at least the threshold, or at most.
+    @property
+    def natural(self) -> float | None:
+        """The threshold at which the literal needs no number, as x(a) <= x(b); None where there is none."""
+        if self.form == "ratio":
+            return 1.0
+        return 0.0 if self.form in ("single", "difference") and self.unit else None
+
+    def literal(self, above: bool, threshold: float, opposite: bool = False) -> Formula:
+        """The comparison as a formula: at least the threshold, or at most; or the opposite of that.
 
         >>> x = Column("difference", Feature("x", ("a",)), Feature("x", ("b",)), np.zeros(1), 2, "m")
         >>> print(x.literal(True, 0.5), "and", x.literal(False, 0.0))
         x(a) - x(b) >= 0.5 and x(a) <= x(b)
         """
         if isinstance(self.left, Formula):
-            if above:
-                return self.left
-            if isinstance(self.left, Compare):
-                return Compare("!=", self.left.left, self.left.right)
-            return Not(self.left)
-        operator: Literal[">=", "<="] = ">=" if above else "<="
+            return complement(self.left) if above is opposite else self.left
+        operator: Comparison = (">=", "<=", "<", ">")[2 * opposite + (not above)]
         number = Number(threshold)
         match self.form:
             case "difference" if self.right is not None:
-                if threshold == 0:
-                    return Compare(operator, self.left, self.right)
+                if threshold == 0:  # right(a) <= left(b) reads better than left(b) >= right(a)
+                    return oriented(Compare(operator, self.left, self.right))
                 return Compare(operator, Arithmetic("-", self.left, self.right), number)
             case "apart" if self.right is not None:
                 return Compare(operator, Function("abs", (Arithmetic("-", self.left, self.right),)), number)
@@ -111,6 +115,11 @@ class Sites:
     variables: tuple[str, ...]
     scene: Tensor
     objects: Tensor
+
+    def at(self, kept: NDArray[np.int64]) -> Sites:
+        """Fewer sites, by number."""
+        index = torch.from_numpy(kept).to(self.scene.device)
+        return Sites(self.scenes, self.variables, self.scene[index], self.objects[:, index])
 
     def read(self, values: Tensor) -> Values:
         """(n,) float64, of a tensor that broadcasts to (B, N, ..., N), axes as the variables."""
@@ -185,6 +194,7 @@ def simple_columns(found: Sequence[Base], sites: Sites, extra: Sequence[Column] 
     made += [apart(one, two) for one, two in pairs if _variables(one) != _variables(two)]
     made += [ratio(one, two) for one, two in pairs if one.positive and two.positive]
     made += list(_relative(found))
+    made += list(_margins(found))
     made += list(equalities(found, sites))
     return [*(column for column in made if _tells(column)), *extra]
 
@@ -217,22 +227,35 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
         if set(scenes.category_names[one]) & set(scenes.category_names[two]):
             for variable in variables:
                 yield truth(Compare("=", Feature(one, (variable,)), Feature(two, (variable,))), sites, 2)
-    whole = [one for one in found if one.attribute and _whole(one.values)]
-    for one in whole:
-        values = np.unique(one.values)
+    numbers = [each for each in found if each.attribute and _whole(each.values)]
+    for number in numbers:
+        values = np.unique(number.values)
         if 3 <= len(values) <= 2 * MAX_ATTRIBUTES:
             for value in values[1:-1]:  # the least and the largest are told by a threshold
-                formula = Compare("=", one.term, Number(float(value)))
-                yield Column("truth", formula, None, (one.values == value).astype(np.float64), 1, "")
-    for one, two in combinations(whole, 2):
-        formula = Compare("=", one.term, two.term)
-        yield Column("truth", formula, None, (one.values == two.values).astype(np.float64), 2, "")
+                formula = Compare("=", number.term, Number(float(value)))
+                yield Column("truth", formula, None, (number.values == value).astype(np.float64), 1, "")
+    for first, second in combinations(numbers, 2):
+        formula = Compare("=", first.term, second.term)
+        yield Column("truth", formula, None, (first.values == second.values).astype(np.float64), 2, "")
 
 
 def truth(formula: Compare, sites: Sites, size: int) -> Column:
     """A comparison of words as a column of zeros and ones."""
     values = sites.read(compare(formula, sites.scenes, sites.variables))
     return Column("truth", formula, None, values, size, "")
+
+
+def _margins(found: Sequence[Base]) -> Iterator[Column]:
+    """How far one object lies inside the other along an axis: the smaller of its two margins, negative outside."""
+    named = {(one.term.name, one.term.arguments): one for one in found if isinstance(one.term, Feature)}
+    for low_name, high_name in (("left", "right"), ("front", "back"), ("bottom", "top")):
+        objects = [arguments for name, arguments in named if name == low_name]
+        for inside, around in permutations(objects, 2):
+            low, around_low = named[low_name, inside], named[low_name, around]
+            high, around_high = named[high_name, inside], named[high_name, around]
+            margins = (Arithmetic("-", low.term, around_low.term), Arithmetic("-", around_high.term, high.term))
+            values = np.minimum(low.values - around_low.values, around_high.values - high.values)
+            yield Column("single", Function("min", margins), None, values, 3, low.unit)
 
 
 def _relative(found: Sequence[Base]) -> Iterator[Column]:
@@ -250,19 +273,18 @@ def _relative(found: Sequence[Base]) -> Iterator[Column]:
     for one in found:
         if isinstance(one.term, Feature) and one.term.name in ("width", "depth", "height") and one.positive:
             sizes.setdefault(one.term.name, []).append(one)
-    for pair in sizes.values():
-        if len(pair) != 2:
+    for both in sizes.values():
+        if len(both) != 2:
             continue
-        first, second = pair
+        first, second = both
         scales = [
-            *pair,
+            *both,
             Base(Function("min", (first.term, second.term)), np.minimum(first.values, second.values), "m"),
             Base(Function("max", (first.term, second.term)), np.maximum(first.values, second.values), "m"),
             Base(Arithmetic("+", first.term, second.term), first.values + second.values, "m"),
         ]
         for one in between:
-            for scale in scales:
-                yield ratio(one, scale)
+            yield from (ratio(one, scale) for scale in scales)
 
 
 def _comparable(one: Base, two: Base) -> bool:
