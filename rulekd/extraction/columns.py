@@ -39,8 +39,9 @@ MAX_ATTRIBUTES = 12
 class Column:
     """One number at n groundings.
 
-    form: how it is compared. left, right: the terms; of ``truth`` left is a formula. values: (n,). size: how many
-    features it reads. unit: of its thresholds, empty where none is known.
+    form: how it is compared. left, right: the terms; of ``truth`` left is a formula. values: (n,). size: how much
+    it reads. unit: of its thresholds, empty where none is known. made_of: two columns and a weight, where the
+    values are one + weight * two.
     """
 
     form: Form
@@ -49,6 +50,7 @@ class Column:
     values: Values
     size: int
     unit: str
+    made_of: tuple[Column, Column, float] | None = None
 
     @property
     def natural(self) -> float | None:
@@ -159,25 +161,25 @@ def bases(sites: Sites) -> list[Base]:
 
 def single(one: Base) -> Column:
     """The number itself."""
-    return Column("single", one.term, None, one.values, 1, one.unit)
+    return Column("single", one.term, None, one.values, size(one.term), one.unit)
 
 
 def difference(one: Base, two: Base) -> Column:
     """one - two."""
-    return Column("difference", one.term, two.term, one.values - two.values, _size(one) + _size(two), one.unit)
+    return Column("difference", one.term, two.term, one.values - two.values, _joint(one, two), one.unit)
 
 
 def apart(one: Base, two: Base) -> Column:
     """|one - two|, one more than the difference in size: it says two things at once."""
     values = np.abs(one.values - two.values)
-    return Column("apart", one.term, two.term, values, _size(one) + _size(two) + 1, one.unit)
+    return Column("apart", one.term, two.term, values, _joint(one, two) + 1, one.unit)
 
 
 def ratio(one: Base, two: Base) -> Column:
     """one / two, compared as one <= t * two: no division where two is 0 (there it counts as infinitely large)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.where(two.values > 0, one.values / two.values, np.inf)
-    return Column("ratio", one.term, two.term, values, _size(one) + _size(two), "")
+    return Column("ratio", one.term, two.term, values, _joint(one, two), "")
 
 
 def product(one: Base, two: Base) -> Base:
@@ -206,9 +208,7 @@ def product_columns(found: Sequence[Base]) -> list[Column]:
     products += [product(one, one) for one in attributes]
     made = [single(one) for one in products]
     made += [difference(one, two) for one, two in combinations(products, 2)]
-    # Sizes as printed: a product reads two features.
-    sized = [Column(c.form, c.left, c.right, c.values, 2 if c.right is None else 4, c.unit) for c in made]
-    return [column for column in sized if _tells(column)]
+    return [column for column in made if _tells(column)]
 
 
 def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
@@ -255,7 +255,7 @@ def _margins(found: Sequence[Base]) -> Iterator[Column]:
             high, around_high = named[high_name, inside], named[high_name, around]
             margins = (Arithmetic("-", low.term, around_low.term), Arithmetic("-", around_high.term, high.term))
             values = np.minimum(low.values - around_low.values, around_high.values - high.values)
-            yield Column("single", Function("min", margins), None, values, 3, low.unit)
+            yield Column("single", Function("min", margins), None, values, 4, low.unit)
 
 
 def _relative(found: Sequence[Base]) -> Iterator[Column]:
@@ -317,8 +317,23 @@ def variables_of(wanted: Term) -> Iterator[str]:
             return
 
 
-def _size(one: Base) -> int:
-    return 1 if isinstance(one.term, Feature) else 2
+def size(wanted: Term) -> int:
+    """How much a term reads: one for each object of each feature; a number of the scene counts as one."""
+    match wanted:
+        case Feature(_, arguments):
+            return max(1, len(arguments))
+        case Arithmetic(_, left, right):
+            return size(left) + size(right)
+        case Function(_, inside):
+            return sum(map(size, inside))
+        case _:
+            return 0
+
+
+def _joint(one: Base, two: Base) -> int:
+    """Of two terms side by side; the same feature of two objects is simpler than two different ones."""
+    names = {each.term.name if isinstance(each.term, Feature) else "" for each in (one, two)}
+    return size(one.term) + size(two.term) + (len(names) > 1)
 
 
 def _whole(values: Values) -> bool:

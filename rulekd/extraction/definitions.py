@@ -21,7 +21,8 @@ from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Cut, Disjunction, Sample, macro_f1
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.growth import Grown, front, improve, rising
-from rulekd.extraction.thresholds import equally_good, simplest
+from rulekd.extraction.slants import joined, sharpened, slanted
+from rulekd.extraction.thresholds import EDGE, equally_good, simplest
 from rulekd.facts import Facts
 from rulekd.grounding import View
 from rulekd.scenes import Scenes
@@ -38,6 +39,12 @@ EFFECT = 0.01
 
 #: Fidelity under which no definition is proposed: the network means something else, or nothing that can be told.
 WORTH_SHOWING = 0.8
+
+#: Macro-F1 under which directions that are no axis are tried as well.
+SLANTED_BELOW = 0.99
+
+#: How far rounding may move a number, metres or as a ratio.
+ROUNDING = 1e-5
 
 VARIABLES = ("a", "b")
 
@@ -121,13 +128,18 @@ def sites_of(facts: Facts, scenes: Scenes, variables: tuple[str, ...], seed: int
 
 def fronts(question: Question, columns: Sequence[Column], literals: int = LITERALS) -> list[Printed]:
     """The best printed formula of each size, shortest first, each better than all before."""
-    sizes = np.array([column.size for column in columns], dtype=np.int64)
+    columns = list(columns)
     searched = _drawn(question.truth)
-    values = np.stack([column.values[searched] for column in columns])
-    sample = Sample(values, question.truth[searched], *_weights(question.truth, searched), sizes)
-    found = [
-        _printed(question, columns, fitted) for fitted in _fitted(question, columns, front(sample, literals, DISJUNCTS))
-    ]
+    sample = _sample(question, columns, searched)
+    grown = front(sample, literals, DISJUNCTS)
+    plain = [one for one in grown if not one.negated]
+    if plain and grown[-1].score < SLANTED_BELOW:
+        here = [_at(column, searched) for column in columns]
+        made = slanted(sample, here, max(plain, key=lambda one: one.score).formula)
+        if made:
+            columns += [_everywhere(question, columns, here, column) for column in made]
+            grown = front(_sample(question, columns, searched), literals, DISJUNCTS)
+    found = [_printed(question, columns, fitted) for fitted in _fitted(question, columns, grown)]
     kept: list[Printed] = []
     for one in sorted(found, key=lambda printed: (printed.literals, -printed.fidelity)):
         if not kept or one.fidelity > kept[-1].fidelity + 1e-6:
@@ -256,15 +268,18 @@ def _without_numbers(question: Question, columns: Sequence[Column], grown: Grown
             continue
         free, others = _open(columns, formula, number, place)
         wrong = int(((free & cut.holds(columns[cut.column].values) | others) ^ true).sum())
-        best: tuple[int, Cut] | None = None
+        best: tuple[int, int, Cut] | None = None
         for column, above, zero in bare:
-            other = Cut(column, above, zero, zero)
-            errors = int(((free & other.holds(columns[column].values) | others) ^ true).sum())
-            if best is None or errors < best[0]:
-                best = errors, other
+            # A literal that hangs on rounding, as z = 0 for what stands on the floor, is worth what it may be at worst.
+            errors = max(
+                int(((free & Cut(column, above, near, near).holds(columns[column].values) | others) ^ true).sum())
+                for near in (zero - ROUNDING, zero, zero + ROUNDING)
+            )
+            if best is None or (errors, columns[column].size) < best[:2]:
+                best = errors, columns[column].size, Cut(column, above, zero, zero)
         if best is not None and best[0] - wrong <= allowed:
             allowed -= max(0, best[0] - wrong)
-            conjunction = (*formula[number][:place], best[1], *formula[number][place + 1 :])
+            conjunction = (*formula[number][:place], best[2], *formula[number][place + 1 :])
             formula = (*formula[:number], conjunction, *formula[number + 1 :])
     return grown if formula is grown.formula else replace(grown, formula=formula)
 
@@ -305,10 +320,10 @@ def _round_thresholds(columns: Sequence[Column], grown: Grown, truth: Bools) -> 
             free, others = _open(columns, grown.formula, number, place)
             free &= ~others
             low, high = equally_good(column.values[free], true[free], cut.above, cut.low, cut.high, allowed)
+            edge = EDGE * (high - low) if np.isfinite(high - low) else 0.0
             natural = column.natural
-            at[number, place] = (
-                natural if natural is not None and low < natural < high else _simple(column, cut, low, high)
-            )
+            inside = natural is not None and low + edge < natural < high - edge
+            at[number, place] = natural if natural is not None and inside else _simple(column, cut, low, high)
     return at
 
 
@@ -355,6 +370,23 @@ def _drawn(true: Bools, seed: int = 0) -> NDArray[np.int64]:
         places = side.nonzero()[0]
         chosen.append(places if len(places) <= most else generator.choice(places, most, replace=False))
     return np.sort(np.concatenate(chosen))
+
+
+def _sample(question: Question, columns: Sequence[Column], searched: NDArray[np.int64]) -> Sample:
+    sizes = np.array([column.size for column in columns], dtype=np.int64)
+    values = np.stack([column.values[searched] for column in columns])
+    return Sample(values, question.truth[searched], *_weights(question.truth, searched), sizes)
+
+
+def _everywhere(question: Question, columns: Sequence[Column], here: Sequence[Column], made: Column) -> Column:
+    """A slanted column of the sample at all sites, its weight fitted there."""
+    assert made.made_of is not None
+    one, two, weight = made.made_of
+    whole = {id(part): column for part, column in zip(here, columns, strict=True)}
+    column = joined(whole[id(one)], whole[id(two)], weight)
+    nothing, all_sites = np.zeros(len(question.truth), dtype=np.bool_), np.ones(len(question.truth), dtype=np.bool_)
+    sample = Sample(column.values[None], question.truth, 1.0, 1.0, np.array([column.size]))
+    return sharpened(column, sample, all_sites, nothing)
 
 
 def _weights(true: Bools, chosen: NDArray[np.int64]) -> tuple[float, float]:

@@ -33,6 +33,9 @@ BEAM = 6
 #: A column that reads one feature more must be better by this much macro-F1: of two that do equally well, the simpler.
 PER_FEATURE = 5e-4
 
+#: Weight of the gap that a cut lies in, as a share of the column's range: between equal scores it decides.
+MARGIN = 1e-5
+
 #: Two scores that differ by less are the same.
 SAME = 1e-9
 
@@ -231,10 +234,22 @@ def _scan(
         hits, falses = hits[:, -1:] - hits, falses[:, -1:] - falses
     judge = gain if pure else macro_f1
     judged = judge(hits + np.float32(told[0]), falses + np.float32(told[1]), sample.positive, sample.negative)
-    judged[:, :-1][values[:, 1:] <= values[:, :-1]] = -np.inf  # no threshold lies between equal values
+    judged[:, :-1] += _margins(values)
     judged[:, -1] = -np.inf  # everything, or nothing: no literal
     place = judged.argmax(1)
     rows = np.arange(columns)
     score = judged[rows, place].astype(np.float64)
     unit = max(float(score.max()), 0.0) if pure else 1.0  # gains are counted in cases, F1 lies between 0 and 1
     return score - PER_FEATURE * unit * (sizes - 1), values[rows, place], values[rows, place + 1]
+
+
+def _margins(values: Values) -> NDArray[np.float32]:
+    """(M, C - 1): the room that each cut leaves, as a share of the column's range, made too small to matter.
+
+    Of cuts that do equally well the one in the widest gap is taken. Between equal values lies none: -infinity.
+    """
+    with np.errstate(invalid="ignore"):
+        room = np.diff(values, axis=1)
+        finite = np.where(np.isfinite(values), values, 0.0)
+        share = np.minimum(room / np.maximum(np.ptp(finite, axis=1, keepdims=True), 1e-300), 1.0)
+    return np.where(room > 0, MARGIN * share, -np.inf).astype(np.float32)

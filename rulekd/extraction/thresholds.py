@@ -22,6 +22,9 @@ from rulekd.extraction.disjunctions import Bools
 #: log of the capital that refutes a threshold.
 REFUTED = math.log(20)
 
+#: A simple number keeps away from the ends of its interval by this share.
+EDGE = 0.05
+
 #: Thresholds that are tried on each side of the printed one, at equal steps of rank.
 TRIED = 60
 
@@ -32,6 +35,9 @@ def simplest(low: float, high: float) -> float:
     >>> simplest(-0.4, 0.4), simplest(0.0497, 0.0521), simplest(0.1234, 0.1236), simplest(16.2, 23.9)
     (0.0, 0.05, 0.1235, 20.0)
     """
+    if math.isfinite(low) and math.isfinite(high):
+        # A number at the very edge would hang on rounding.
+        low, high = low + EDGE * (high - low), high - EDGE * (high - low)
     if low < 0 < high:
         return 0.0
     if not (math.isfinite(low) and math.isfinite(high)):
