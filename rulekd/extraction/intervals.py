@@ -15,8 +15,9 @@ from kg import Atom, Definition, Formula, Iff, Rule, Threshold
 from kg.formulas import And, Arithmetic, Compare, Feature, Function, Not, Number, Or, Term
 from kg.terms import TERMS
 from rulekd.extraction.columns import Sites, Values
-from rulekd.extraction.definitions import EFFECT, fidelity, sites_of, told
 from rulekd.extraction.disjunctions import Bools
+from rulekd.extraction.printing import EFFECT
+from rulekd.extraction.questions import fidelity, sites_of, told
 from rulekd.extraction.thresholds import gap, interval
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
