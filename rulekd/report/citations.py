@@ -41,7 +41,7 @@ def _unbroken(rule: Rule) -> Markup:
 
 
 def _nothing(head: str, rest: str) -> Markup:
-    return tag("p", tag("b", head), rest, class_="none")
+    return tag("p", tag("b", f"{head} "), rest, class_="none")
 
 
 def _figure(
