@@ -154,7 +154,7 @@ class KnowledgeGraph:
         close = nearest(text[:500], known)
         raise UnknownNameError(
             f"unknown rule {text[:200]!r}; the graph has {len(self)} rules",
-            hint=f"Did you mean {close!r} ({known[close].id})?" if close else "print(graph) lists them.",
+            hint=f"Did you mean {close!r} ({known[close].id})?" if close else "`rulekd kg list` lists them.",
         )
 
     def _find(self, ref: Reference) -> Rule | None:

@@ -133,6 +133,12 @@ class Predictor:
         if name not in named:
             raise unknown("predicate", name, named, where="the network's outputs: ")
         value, arity = named[name], self.vocabulary[name].arity
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise RulekdError(
+                f"the network's logits for {name!r} have the type {kind}",
+                hint="Give floating log-odds; of decisions (bool), say 20.0 * (2.0 * decided - 1.0).",
+            )
         wanted = (len(scenes),) + (scenes.mask.shape[1],) * arity
         if tuple(value.shape) != wanted:
             raise ArityError(
@@ -143,18 +149,38 @@ class Predictor:
 
     def dry_run(self, scenes: SceneSet | Scenes) -> None:
         """Ask about two scenes and check every name, shape and number; raise what a long run would meet later."""
-        few = (
-            next(iter(scenes.select(range(min(2, len(scenes)))).batches(2))) if isinstance(scenes, SceneSet) else scenes
-        )
-        if len(few) == 0:
+        held = scenes.scenes if isinstance(scenes, SceneSet) else scenes
+        if len(held) == 0:
             raise RulekdError("there are no scenes to ask the network about", hint="Check the file and the part.")
-        once, again = self.answers(few), self.answers(few)
+        self._refuse_too_small(held)
+        few = held.select(range(min(2, len(held)))).trim() if isinstance(scenes, SceneSet) else held
+        try:
+            once, again = self.answers(few), self.answers(few)
+        except RulekdError:
+            raise
+        except Exception as error:
+            raise RulekdError(
+                f"the network cannot be asked about scene {few.names[0]!r}: {type(error).__name__}: {error}",
+                hint="The fault lies in the module, inputs() or outputs(); the traceback (--debug) shows where.",
+            ) from error
         for name in self.vocabulary:
             if not torch.equal(once[name], again[name]):
                 raise RulekdError(
                     f"the network answers differently each time it is asked about {name!r}",
                     hint="Switch off dropout and sampling in eval mode, or fix its random state.",
                 )
+
+    def _refuse_too_small(self, scenes: Scenes) -> None:
+        """Raise where no scene has as many objects as any predicate speaks of."""
+        most = int(scenes.mask.sum(1).max())
+        needed = {name: 1 if p.diagonal and p.arity else p.arity for name, p in self.vocabulary.items()}
+        if needed and min(needed.values()) > most:
+            name = min(needed, key=needed.__getitem__)
+            have = f"more than {most} object" if most else "any object"
+            raise RulekdError(
+                f"none of the {len(scenes)} scenes has {have}, and {name!r} speaks of {needed[name]}",
+                hint="Check the mask (True where there is an object), and what was left out of the scenes.",
+            )
 
     @torch.no_grad()
     def answers(self, batch: Scenes) -> dict[str, Tensor]:

@@ -39,8 +39,7 @@ class RunFiles:
         """finished, interrupted (it can be resumed), or broken."""
         if self.problems:
             return "broken"
-        waits = not self.record and (self.folder / FINISHED).exists()
-        return "interrupted" if waits else str(self.record.get("status", "finished"))
+        return "interrupted" if not self.record else str(self.record.get("status", "finished"))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -73,12 +72,25 @@ def read_record(folder: Path | str) -> dict[str, Any]:
     return dict(record)
 
 
+def lying_in(folder: Path) -> set[str]:
+    """Names of what lies in a folder, without the drafts that a writer leaves when it is killed."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return {name for name in names if not (name.startswith(".") and name.endswith(".new"))}
+
+
+def is_free(folder: Path) -> bool:
+    """May a run be written there?"""
+    return not folder.exists() or (folder.is_dir() and not lying_in(folder))
+
+
 def inspect(folder: Path) -> RunFiles:
     """Everything that can be read of a run directory; what cannot is a problem, not an error."""
     problems: list[str] = []
     record: dict[str, Any] = {}
-    if (folder / FINISHED).exists() and not (folder / RECORD).exists():
-        return RunFiles(folder)
+    if not (folder / RECORD).exists() and any((folder / left).exists() for left in (FINISHED, CHECKPOINT)):
+        # killed, or still at work: what is needed to go on is there
+        broken = _weights(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else []
+        return RunFiles(folder, problems=tuple(broken))
     try:
         record = read_record(folder)
     except (RulekdError, OSError) as wrong:
@@ -102,11 +114,11 @@ def runs_under(folder: Path, depth: int = 3) -> Iterator[RunFiles]:
     A folder that is no run and holds none is a run that is broken: it is given with that reason.
     """
     for child in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if (child / RECORD).exists() or (child / FINISHED).exists():
+        if any((child / name).exists() for name in (RECORD, FINISHED, CHECKPOINT)):
             yield inspect(child)
         elif child.name.startswith("."):
             if (child / "run").is_dir():
-                said = f"{child} was left by a training that was stopped while it wrote; nothing needs it"
+                said = f"{child} was left by a training that was killed while it wrote; the run in it may be whole"
                 yield RunFiles(child, problems=(said,))
         else:
             below = list(runs_under(child, depth - 1)) if depth > 1 else []

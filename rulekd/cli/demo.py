@@ -32,6 +32,8 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Rooms, a teacher, its rules, three students, a comparison and a report: the whole way in a few minutes."""
+    if seed < 0:
+        raise RulekdError(f"--seed is {seed}", hint="Give a whole number, 0 or more.")
     # everything else brings torch
     from rulekd.demo import Settings
 

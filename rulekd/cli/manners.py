@@ -7,6 +7,7 @@ run; 130 interrupted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -74,7 +75,12 @@ def explain(error: BaseException) -> tuple[str, str]:
         return "the question was not answered", "Answer it, or give the option that answers it."
     if isinstance(error, OSError):
         where = f" {str(error.filename)!r}" if error.filename is not None else ""
-        return f"cannot use{where}: {error.strerror or error}", "Check that the path exists and may be read or written."
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "Make room, or choose another place; what was there is as it was."
+        return (
+            f"cannot use{where}: {error.strerror or error}",
+            hint if full else "Check that the path exists and may be read or written.",
+        )
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed", "Run `make install`, or pip install it beside rulekd."
     if isinstance(error, MemoryError):

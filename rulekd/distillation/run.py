@@ -26,7 +26,7 @@ from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.networks import describe, from_spec
 from rulekd.predictor import Predictor
-from rulekd.run_files import CHECKPOINT, GRAPH, METRICS, RECORD, RUN_VERSION, WEIGHTS, read_record
+from rulekd.run_files import CHECKPOINT, GRAPH, METRICS, RECORD, RUN_VERSION, WEIGHTS, is_free, lying_in, read_record
 from rulekd.scenes import SceneSet
 
 Status: TypeAlias = Literal["finished", "interrupted"]
@@ -80,7 +80,7 @@ class Run:
         an interrupted training has left there.
         """
         target = Path(folder)
-        if target.exists() and not is_free(target) and not is_interrupted(target):
+        if not is_free(target) and not is_interrupted(target):
             raise RulekdError(f"{target} exists already, and nothing is overwritten", hint="Choose another --out.")
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as made:
@@ -125,14 +125,9 @@ def circumstances(status: Status) -> dict[str, Any]:
     }
 
 
-def is_free(folder: Path) -> bool:
-    """Is it an empty folder?"""
-    return folder.is_dir() and not any(folder.iterdir())
-
-
 def is_interrupted(folder: Path) -> bool:
     """Does it hold nothing but what an interrupted training has left?"""
-    left = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    left = lying_in(folder)
     return CHECKPOINT in left and not left - {CHECKPOINT, RECORD, GRAPH}
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World
+from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
@@ -109,7 +109,7 @@ def extract(
     *,
     tolerance: float = TOLERANCE,
     families: Sequence[str] | None = None,
-    transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
+    transforms: Sequence[Transform | str] = DEFAULT_TRANSFORMS,
     seed: int = 0,
     hunt: Effort | None = None,
     probe: Effort | None = None,
@@ -140,7 +140,8 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    wanted, families_run = list(transforms), list(families or FAMILIES)
+    wanted = [parse_transform(each) if isinstance(each, str) else each for each in transforms]
+    families_run = list(families or FAMILIES)
     if "transforms" not in families_run:
         wanted = []
     labelled = _labels(kept, teacher.vocabulary)
@@ -160,6 +161,7 @@ def extract(
         if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
     whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    notes += _settled(whole.facts)
     discovery, confirmation = split(whole)
     provenance = Provenance(
         source="mined",
@@ -263,6 +265,17 @@ def _mine(
         notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
     )
     return graph.with_entailment()
+
+
+def _settled(facts: Facts) -> list[str]:
+    """Predicates that the network always answers alike: a rule about them is kept, or broken, by that alone."""
+    notes = []
+    for name in facts.values:
+        said = facts.crisp(name)[facts.validity(name)]
+        if len(said) and bool((said == said[0]).all()):
+            word = "always" if said[0] else "never"
+            notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
+    return notes
 
 
 def _doubts(source: Source) -> list[str]:

@@ -94,23 +94,6 @@ def test_json_has_stdout_to_itself() -> None:
     assert found.err == "a library talks\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "error", "hint"),
-    [
-        (["--bogus"], "No such option: --bogus", "`rulekd --help`"),
-        (["scenes", "genrate"], "No such command 'genrate'. Did you mean 'generate'?", "`rulekd scenes --help`"),
-        (["scenes", "show"], "Missing argument 'FILE'", "`rulekd scenes show --help`"),
-        (["scenes", "generate", "--out", "x.jsonl", "--count", "many"], "'--count'", "`rulekd scenes generate --help`"),
-        (["kg", "list", "x", "--status", "good"], "'good'", "`rulekd kg list --help`"),
-        (["kg", "list", "no/such.kg.json"], "no/such.kg.json", ""),
-        (["scenes", "check", "no/such.jsonl"], "no/such.jsonl", ""),
-        (["scenes", "show", "no/such.jsonl", "--json"], "no/such.jsonl", ""),
-    ],
-)
-def test_bad_calls(words: list[str], error: str, hint: str) -> None:
-    assert_refused(rulekd(*words), error, hint)
-
-
 @pytest.mark.parametrize("words", [[], ["kg"], ["scenes"], ["--help"], ["kg", "list", "--help"]])
 def test_help_is_a_result(words: list[str]) -> None:
     found = rulekd(*words)

@@ -100,7 +100,7 @@ def test_what_is_broken_is_listed_with_the_reason(runs: Path, break_it: Callable
 
 def test_a_draft_of_a_killed_training_is_listed(runs: Path) -> None:
     (runs / ".second-abc" / "run").mkdir(parents=True)
-    assert "was left by a training that was stopped while it wrote" in rulekd("runs", "list", runs).out
+    assert "was left by a training that was killed while it wrote" in rulekd("runs", "list", runs).out
     (runs / ".git").mkdir()
     assert ".git" not in rulekd("runs", "list", runs).out
 
