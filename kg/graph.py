@@ -110,7 +110,7 @@ class KnowledgeGraph:
                     hint="Call with_entailment() once all rules are in.",
                 )
         if rule.evidence is not None:
-            for citation in (*rule.evidence.examples, *rule.evidence.counterexamples):
+            for citation in rule.evidence.citations:
                 if citation.world is not None and citation.world not in self._worlds:
                     raise unknown("world", citation.world, self._worlds, where=f"rule '{rule.name}' cites an ")
 

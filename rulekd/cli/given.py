@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
-from rulekd.distillation.run import CHECKPOINT
+from rulekd.run_files import CHECKPOINT
 from rulekd.scenes import SceneSet
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from kg import RulekdError
 from rulekd.constraints import Constraints, compile, trainable
 from rulekd.constraints.constraints import Rules as Given
-from rulekd.constraints.constraints import Semantics
 from rulekd.constraints.plan import Backend
+from rulekd.constraints.semantics import Semantics
 from rulekd.distillation.augmentation import Augmentation
 from rulekd.distillation.transfers import Step, Transfer
 
@@ -32,7 +32,7 @@ class Rules(Transfer):
     graph: Given
     weight: float = 1.0
     sharpness: float = 3.0
-    semantics: Semantics = "coherent"
+    semantics: str | Semantics = "coherent"
     p: float = 1.0
     augment: bool = True
     ramp: float = field(default=0.25)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -15,11 +16,15 @@ from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Voca
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
 from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Source, confirm, unreliable
+from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
+from rulekd.extraction.probing import probed
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
@@ -34,6 +39,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "pairs": pairs,
     "compositions": compositions,
     "transforms": transforms,
+    "definitions": definitions,
 }
 
 #: Largest violation rate that is still a law.
@@ -105,6 +111,8 @@ def extract(
     families: Sequence[str] | None = None,
     transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
     seed: int = 0,
+    hunt: Effort | None = None,
+    probe: Effort | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Ask a network about scenes, and read the laws that it obeys out of its answers.
@@ -113,7 +121,8 @@ def extract(
     under each transform. Where scenes carry labels, each rule gets a second ledger, and a rule that holds in the
     network's answers but not in the data is kept as a habit, not confirmed.
 
-    seed: of the random translation and scaling.
+    seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
+    which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
     """
     started = time.monotonic()
     if not isinstance(teacher, Predictor):
@@ -165,7 +174,15 @@ def extract(
     graph = _mine(
         discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept
     )
+    if probe is not None:
+        graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
+    if hunt is not None:
+        graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, what)
 
 
 def split(whole: Part) -> tuple[Part, Part]:
@@ -194,11 +211,16 @@ def _mine(
         _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
     )
     parts = [
-        Discovery(on_discovery.unsure.facts, {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images})
+        Discovery(
+            on_discovery.unsure.facts,
+            {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images},
+            raw=discovery.facts,
+            scenes=discovery.scenes,
+        )
     ]
     if discovery.labels is not None:
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP))
+        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP, scenes=discovery.scenes))
     origin: dict[Formula, Provenance] = {}
     counted = []
     names = list(families or FAMILIES)
@@ -215,10 +237,19 @@ def _mine(
     data = None
     if confirmation.labels is not None and discovery.labels is not None:
         data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, found)
+    about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     judged = confirm(
-        list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
+        list(origin),
+        on_discovery,
+        on_confirmation,
+        data,
+        tolerance=tolerance,
+        examined=examined,
+        provenance=origin,
+        keep=about,
     )
-    rules = judged.rules
+    answers = [Answers(part.facts, part.scenes, part.labels) for part in (discovery, confirmation)]
+    rules = assessed(judged.rules, about, *answers)
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
