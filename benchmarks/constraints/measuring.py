@@ -13,7 +13,7 @@ from statistics import median
 def interleaved(
     steps: Mapping[str, Callable[[], object]], repeats: int, warm: int = 2
 ) -> dict[str, tuple[float, float]]:
-    """(least, median) milliseconds of processor time of each step; the steps take turns, so that all meet the same load.
+    """(least, median) milliseconds of processor time of each step; they take turns, so that all meet the same load.
 
     Processor time of this process, and not time on the wall: others may be at work on the machine.
     """

@@ -121,6 +121,8 @@ class Constraints(nn.Module):
         self._spoken = {atom.predicate for one in planned for atom in walk(one.rule.formula) if isinstance(atom, Atom)}
         self._checked: set[tuple[tuple[str, str, int], ...]] = set()
         self._layouts: dict[tuple[str, ...], tuple[tuple[Planned, ...], Layout, Layout]] = {}
+        for images in ((), tuple(sorted(map(str, self.views)))):
+            self._read(images)  # torch.compile must find these made
 
     @property
     def rules(self) -> tuple[Rule, ...]:
