@@ -8,6 +8,7 @@ edit a knowledge graph at once on any machine. Solvers and parsers load when the
 'left_of(a, b) -> right_of(b, a)'
 """
 
+from kg.definitions import Choice, Definition, Threshold
 from kg.errors import (
     ArityError,
     ContradictionError,
@@ -40,6 +41,7 @@ from kg.formulas import (
     Term,
     Transform,
     Under,
+    Word,
 )
 from kg.graph import KnowledgeGraph
 from kg.normal import canonical, clauses, explicit_distinctness, free_variables, live, negation_normal
@@ -74,11 +76,13 @@ __all__ = [
     "ArityError",
     "AtMostOne",
     "Atom",
+    "Choice",
     "Citation",
     "Compare",
     "ContradictionError",
     "Count",
     "Counterexample",
+    "Definition",
     "Evidence",
     "ExactlyOne",
     "Exists",
@@ -111,12 +115,14 @@ __all__ = [
     "Same",
     "Status",
     "Term",
+    "Threshold",
     "Transform",
     "Tried",
     "Under",
     "UnknownNameError",
     "Verdict",
     "Vocabulary",
+    "Word",
     "World",
     "canonical",
     "clauses",

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from kg import naming
+from kg.definitions import Definition
 from kg.errors import FormulaError, RulekdError
 from kg.formulas import Formula
 from kg.naming import name_of
@@ -234,7 +235,7 @@ class Evidence:
     chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
     tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
     counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes tell, beside the given
-    ones.
+    ones. definition: its thresholds, and why it was chosen, where the rule defines a predicate.
     """
 
     teacher: Ledger
@@ -249,6 +250,7 @@ class Evidence:
     counterexamples: tuple[Citation, ...] = ()
     hunt: Hunt | None = None
     probes: Probes | None = None
+    definition: Definition | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rulekd.constraints import Constraints, Reading, compile
-    from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
+    from rulekd.distillation import (
+        Comparison,
+        Labels,
+        Measures,
+        Rules,
+        Run,
+        SoftLabels,
+        Training,
+        compare,
+        distill,
+        evaluate,
+    )
     from rulekd.extraction import Effort, extract, hunt, mine, probe
     from rulekd.facts import Facts
     from rulekd.networks import build
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from rulekd.scenes import Scenes, SceneSet
 
 _HOMES = {
+    "Comparison": "rulekd.distillation",
     "Constraints": "rulekd.constraints",
     "Effort": "rulekd.extraction",
     "Facts": "rulekd.facts",
@@ -35,6 +47,7 @@ _HOMES = {
     "SoftLabels": "rulekd.distillation",
     "Training": "rulekd.distillation",
     "build": "rulekd.networks",
+    "compare": "rulekd.distillation",
     "compile": "rulekd.constraints",
     "distill": "rulekd.distillation",
     "evaluate": "rulekd.distillation",
@@ -45,6 +58,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Constraints",
     "Effort",
     "Facts",
@@ -59,6 +73,7 @@ __all__ = [
     "SoftLabels",
     "Training",
     "build",
+    "compare",
     "compile",
     "distill",
     "evaluate",

@@ -30,6 +30,8 @@ class Predictor:
         ``outputs`` gives class scores, and the predictor turns these into log-odds, log p - log(1 - p) with
         p the softmax, so that everything behind it reads one kind of number.
     thresholds: the probability at which each predicate counts as true (0.5 where unsaid).
+    slots: N of a network that always answers for so many places, such as one output a known object. It is then given
+        scenes padded to ``slots`` places, and what it says beyond a batch's own N is about nobody and is cut off.
 
     >>> import torch
     >>> from rulekd.scenes import Scenes
@@ -49,6 +51,7 @@ class Predictor:
         outputs: Callable[[Any], Mapping[str, Tensor]] | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
         thresholds: Mapping[str, float] | None = None,
+        slots: int | None = None,
     ) -> None:
         self.module = module
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
@@ -56,6 +59,9 @@ class Predictor:
         self.outputs = outputs
         self.groups = {name: tuple(members) for name, members in (groups or {}).items()}
         self.thresholds = dict(thresholds or {})
+        self.slots = slots
+        if slots is not None and slots < 1:
+            raise RulekdError(f"slots is {slots}", hint="Give the number of places that the network answers for.")
         for name, members in self.groups.items():
             arities = {self.vocabulary.find(member, where=f"softmax group {name!r}: ").arity for member in members}
             if len(members) < 2 or len(arities) > 1:
@@ -70,7 +76,7 @@ class Predictor:
 
     def with_module(self, module: nn.Module) -> Predictor:
         """The same reading of another module: a wrapped one, a copy, the same network with other weights."""
-        return Predictor(module, self.vocabulary, self.inputs, self.outputs, self.groups, self.thresholds)
+        return Predictor(module, self.vocabulary, self.inputs, self.outputs, self.groups, self.thresholds, self.slots)
 
     @property
     def parameters(self) -> int:
@@ -98,6 +104,9 @@ class Predictor:
 
     def logits(self, scenes: Scenes) -> dict[str, Tensor]:
         """Log-odds by predicate of arity k, each (B, N, ..., N) with k object axes; gradients reach the module."""
+        width = scenes.mask.shape[1]
+        if self.slots is not None:
+            scenes = self._in_slots(scenes)
         arguments = self.inputs(scenes)
         result = self.module(*arguments) if isinstance(arguments, tuple) else self.module(arguments)
         named = result if self.outputs is None else self.outputs(result)
@@ -109,7 +118,16 @@ class Predictor:
         checked = {name: self._checked(name, named, scenes) for name in self.vocabulary}
         for members in self.groups.values():
             checked |= _group_log_odds({member: checked[member] for member in members})
-        return checked
+        return {name: value[(slice(None),) + (slice(0, width),) * (value.dim() - 1)] for name, value in checked.items()}
+
+    def _in_slots(self, scenes: Scenes) -> Scenes:
+        assert self.slots is not None  # asked for only then
+        if scenes.mask.shape[1] > self.slots:
+            raise RulekdError(
+                f"scenes of {scenes.mask.shape[1]} places are given to a network with {self.slots} slots",
+                hint="Give the number of places that the network answers for as slots, or other scenes.",
+            )
+        return scenes.pad(self.slots)
 
     def _checked(self, name: str, named: Mapping[str, Tensor], scenes: Scenes) -> Tensor:
         if name not in named:
@@ -130,7 +148,7 @@ class Predictor:
         )
         if len(few) == 0:
             raise RulekdError("there are no scenes to ask the network about", hint="Check the file and the part.")
-        once, again = self._answers(few), self._answers(few)
+        once, again = self.answers(few), self.answers(few)
         for name in self.vocabulary:
             if not torch.equal(once[name], again[name]):
                 raise RulekdError(
@@ -139,7 +157,8 @@ class Predictor:
                 )
 
     @torch.no_grad()
-    def _answers(self, batch: Scenes) -> dict[str, Tensor]:
+    def answers(self, batch: Scenes) -> dict[str, Tensor]:
+        """``logits`` in evaluation mode, without gradients, on the CPU; an error where one is NaN or infinite."""
         training = self.module.training
         self.module.eval()
         try:
@@ -162,7 +181,7 @@ class Predictor:
         }
         done = 0
         for batch in scenes.batches(batch_size):
-            answers = self._answers(batch)
+            answers = self.answers(batch)
             for name, value in answers.items():
                 places = (slice(done, done + len(batch)), *(slice(0, width) for width in value.shape[1:]))
                 values[name][places] = value

@@ -69,10 +69,11 @@ def perform(settings: Settings, folder: Path, *, as_json: bool) -> None:
     found.graph.save(folder / "rooms.kg.json")
     found.scenes.save(folder / "rooms.jsonl.gz")
     about = {"scenes": str((folder / "rooms.jsonl.gz").resolve()), "scenes_fingerprint": found.scenes.fingerprint}
-    teacher = found.teaching.save(folder / "teacher", about=about)
+    teacher = found.teaching.save(folder / "teacher", about=about | {"measures": _student(found.teacher)})
     about |= {"teacher": str(teacher.resolve()), "teacher_fingerprint": found.teaching.predictor.fingerprint}
     for name, run in found.runs.items():
-        run.save(folder / f"student-{name.replace('+', '-')}", about=about)
+        measured = {"measures": _student(found.students[name])}
+        run.save(folder / f"student-{name.replace('+', '-')}", about=about | measured)
     report = write(report_of(found), folder / "report.html")
     rules = strongest(found.graph)
     result = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
+from rulekd.run_files import CHECKPOINT
 from rulekd.scenes import SceneSet
 
 
@@ -25,8 +26,20 @@ def load_graph(path: Path) -> KnowledgeGraph:
     return KnowledgeGraph.load(path)
 
 
-def refuse_existing(out: Path) -> None:
-    """Raise where something lies at ``out``, before any work; an empty folder is no obstacle to a run."""
+def refuse_existing(out: Path, *, resume: bool = False, left: str = CHECKPOINT) -> None:
+    """Raise where something lies at ``out``, before any work; an empty folder is no obstacle to a run.
+
+    resume: go on with what an interrupted command has left there, the file ``left``; then it must be there.
+    """
+    if resume:
+        if not (out / left).is_file():
+            raise RulekdError(f"--resume: there is no {left} in {out}", hint="Leave --resume out to start anew.")
+        return
+    if (out / left).is_file() and not (out / "report.html").exists():
+        raise RulekdError(
+            f"{out} holds what an interrupted command has left",
+            hint="The same command with --resume goes on with it; or choose another --out.",
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RulekdError(f"{out} exists already, and nothing is overwritten", hint="Choose another --out.")
     for parent in out.parents:

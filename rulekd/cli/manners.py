@@ -44,8 +44,11 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         log("interrupted")
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # the reader has seen enough (`rulekd kg list | head`): typer turns that, and only that, into SystemExit;
+    except (BrokenPipeError, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+            sys.stdout.flush()  # typer stops so when it has answered the shell's question for completions
+            return stop.code if isinstance(stop.code, int) else 0
+        # the reader has seen enough (`rulekd kg list | head`), which typer turns into SystemExit;
         # python must not complain again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         return 0

@@ -41,3 +41,7 @@ class Runtime:
     def backward(self, loss: Tensor) -> None:
         """Gradients of a loss."""
         self.fabric.backward(loss)
+
+    def clip(self, module: nn.Module, optimiser: torch.optim.Optimizer, limit: float) -> None:
+        """Scale the gradient of all weights together down to a norm of ``limit``, in place."""
+        self.fabric.clip_gradients(module, optimiser, max_norm=limit, error_if_nonfinite=False)

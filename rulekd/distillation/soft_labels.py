@@ -41,7 +41,7 @@ class SoftLabels(Transfer):
         return "soft labels"
 
     def loss(self, step: Step) -> Tensor:
-        """Scalar >= 0, 0 where the student answers as the teacher does."""
+        """(R,) >= 0, 0 where the student answers as the teacher does."""
         targets = step.batch.soft
         if targets is None:
             raise RulekdError("SoftLabels() needs a teacher", hint="Pass one to distill, or use Labels().")
@@ -56,7 +56,7 @@ class SoftLabels(Transfer):
                 student = torch.stack([step.logits[name].float() for name in group])
                 losses["+".join(group)] = softmax_divergence(teacher, student, self.temperature)
                 valid["+".join(group)] = torch.stack([targets.valid[name] for name in group]).all(0)
-        return mean_over(losses, valid, step.batch.taught)
+        return mean_over(losses, valid, step)
 
 
 def bernoulli_divergence(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:

@@ -17,9 +17,11 @@ from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
 from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Source, confirm, unreliable
+from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.probing import probed
@@ -37,6 +39,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "pairs": pairs,
     "compositions": compositions,
     "transforms": transforms,
+    "definitions": definitions,
 }
 
 #: Largest violation rate that is still a law.
@@ -208,11 +211,16 @@ def _mine(
         _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
     )
     parts = [
-        Discovery(on_discovery.unsure.facts, {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images})
+        Discovery(
+            on_discovery.unsure.facts,
+            {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images},
+            raw=discovery.facts,
+            scenes=discovery.scenes,
+        )
     ]
     if discovery.labels is not None:
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP))
+        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP, scenes=discovery.scenes))
     origin: dict[Formula, Provenance] = {}
     counted = []
     names = list(families or FAMILIES)
@@ -229,10 +237,19 @@ def _mine(
     data = None
     if confirmation.labels is not None and discovery.labels is not None:
         data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, found)
+    about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     judged = confirm(
-        list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
+        list(origin),
+        on_discovery,
+        on_confirmation,
+        data,
+        tolerance=tolerance,
+        examined=examined,
+        provenance=origin,
+        keep=about,
     )
-    rules = judged.rules
+    answers = [Answers(part.facts, part.scenes, part.labels) for part in (discovery, confirmation)]
+    rules = assessed(judged.rules, about, *answers)
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {

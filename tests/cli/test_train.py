@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rulekd.distillation.run import load_run, read_record
+from rulekd.distillation.run import load_run
+from rulekd.run_files import read_record
 from rulekd.scenes import SceneSet
 from tests.cli.conftest import Trained
 from tests.cli.shell import assert_refused, rulekd

@@ -33,6 +33,7 @@ from kg.formulas import (
     Term,
     Transform,
     Under,
+    Word,
 )
 from kg.graph import KnowledgeGraph
 from kg.objects import Object
@@ -69,6 +70,7 @@ def terms(variable: st.SearchStrategy[str] = variables) -> st.SearchStrategy[Ter
     """Any arithmetic term over any features."""
     leaves: st.SearchStrategy[Term] = st.one_of(
         st.builds(Number, floats),
+        st.builds(Word, st.text(max_size=5).filter(lambda text: "\n" not in text)),
         st.builds(Feature, names, st.lists(variable, max_size=3).map(tuple)),
     )
 
