@@ -15,6 +15,7 @@ from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Voca
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
@@ -37,6 +38,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "compositions": compositions,
     "transforms": transforms,
     "definitions": definitions,
+    "decisions": decisions,
 }
 
 #: Largest violation rate that is still a law.
@@ -166,7 +168,16 @@ def extract(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     graph = _mine(
-        discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept
+        discovery,
+        confirmation,
+        tolerance,
+        families_run,
+        provenance,
+        tuple(notes),
+        teacher.vocabulary,
+        progress,
+        kept,
+        lambda made: teacher.facts(SceneSet(made)),
     )
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
 
@@ -189,6 +200,7 @@ def _mine(
     vocabulary: Vocabulary,
     progress: Report | None,
     scenes: SceneSet | None = None,
+    ask: Callable[[Scenes], Facts] | None = None,
 ) -> KnowledgeGraph:
     if not 0 < tolerance < 1:
         raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
@@ -202,6 +214,7 @@ def _mine(
             {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images},
             raw=discovery.facts,
             scenes=discovery.scenes,
+            ask=ask,
         )
     ]
     if discovery.labels is not None:
