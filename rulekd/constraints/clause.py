@@ -27,16 +27,13 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 class Source:
     """What a literal reads: an atom or a comparison over the variables a, b, ..., in the scene or in an image of it.
 
-    view: the text of the transform whose image is read; "" for the scene itself.
+    arity: number of object axes; a repeated variable has one. view: the text of the transform whose image is read; ""
+    for the scene itself.
     """
 
     formula: Atom | Compare
+    arity: int
     view: str = ""
-
-    @property
-    def arity(self) -> int:
-        """Number of object axes; a repeated variable has one."""
-        return len(free_variables(self.formula))
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,12 @@ class Literal:
             return cls(_atom(part.predicate, tuple(letters[name] for name in spoken), view), positive, axes)
         renamed = rename(part, letters)
         assert isinstance(renamed, Compare)
-        return cls(Source(renamed, view), positive, axes)
+        return cls(Source(renamed, len(axes), view), positive, axes)
 
 
 @lru_cache(maxsize=2**14)
 def _atom(predicate: str, arguments: tuple[str, ...], view: str) -> Source:
-    return Source(Atom(predicate, arguments), view)
+    return Source(Atom(predicate, arguments), len(set(arguments)), view)
 
 
 @dataclass(frozen=True)
@@ -109,4 +106,4 @@ def _turned(literal: Literal, order: tuple[int, ...]) -> Literal:
         return Literal(_atom(formula.predicate, arguments, literal.source.view), literal.positive, axes)
     renamed = rename(formula, letters)
     assert isinstance(renamed, Compare)
-    return Literal(Source(renamed, literal.source.view), literal.positive, axes)
+    return Literal(Source(renamed, len(axes), literal.source.view), literal.positive, axes)

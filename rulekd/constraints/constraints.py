@@ -119,7 +119,10 @@ class Constraints(nn.Module):
         self.vocabulary = words
         self.weights = dict(weights)
         self._spoken = {atom.predicate for one in planned for atom in walk(one.rule.formula) if isinstance(atom, Atom)}
+        self._checked: set[tuple[tuple[str, str, int], ...]] = set()
         self._layouts: dict[tuple[str, ...], tuple[tuple[Planned, ...], Layout, Layout]] = {}
+        for images in ((), tuple(sorted(map(str, self.views)))):
+            self._read(images)  # torch.compile must find these made
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -216,8 +219,11 @@ class Constraints(nn.Module):
                     hint="Give the same scenes, in the same order and padding.",
                 )
         read, layout, soft = self._read(tuple(sorted(images)))
-        for one in read:
-            _check(one.rule, view.facts, images)
+        shapes = tuple((k, n, x.dim()) for k, v in (("", view), *images.items()) for n, x in v.facts.values.items())
+        if shapes not in self._checked:
+            for one in read:
+                _check(one.rule, view.facts, images)
+            self._checked.add(shapes)
         return Reading(read, layout, soft, self.weights, view, images)
 
     def _read(self, images: tuple[str, ...]) -> tuple[tuple[Planned, ...], Layout, Layout]:

@@ -7,7 +7,7 @@ again in the backward pass, so that memory does not grow with the batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -25,10 +25,14 @@ BLOCK = 2**20
 
 @dataclass(frozen=True)
 class Grounded:
-    """A rule as a conjunction of disjunctions; its loss is the mean over them of the mean over valid groundings."""
+    """A rule as a conjunction of disjunctions; its loss is the mean over them of the mean over valid groundings.
+
+    width: how many object axes are held at once.
+    """
 
     variables: tuple[str, ...]
     parts: tuple[Disjunction, ...]
+    width: int = field(init=False)
 
     @classmethod
     def of(cls, formula: Formula) -> Grounded:
@@ -40,10 +44,9 @@ class Grounded:
         """The formula unsplit."""
         return cls(free_variables(formula), ((("", formula),),))
 
-    @property
-    def width(self) -> int:
-        """How many object axes are held at once."""
-        return max((_width(formula, len(self.variables)) for part in self.parts for _, formula in part), default=0)
+    def __post_init__(self) -> None:
+        widths = (_width(formula, len(self.variables)) for part in self.parts for _, formula in part)
+        object.__setattr__(self, "width", max(widths, default=0))
 
     def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor]:
         """(parts, B): sums over valid groundings of the loss, or of the violation; and (B,) how many there are."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -84,12 +83,8 @@ class Bundle:
         """A clause in which everything is given is judged and cannot train."""
         if self.soft:
             return term.soft_weight
-        silent = all(self._places[literal.source] in given for literal in term.clause.literals)
+        silent = given and all(self.program.sources.index(x.source) in given for x in term.clause.literals)
         return 0.0 if silent else term.weight
-
-    @cached_property
-    def _places(self) -> dict[Source, int]:
-        return {source: number for number, source in enumerate(self.program.sources)}
 
 
 @dataclass(frozen=True)

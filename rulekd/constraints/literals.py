@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -28,7 +27,7 @@ class Reader:
     views: Views
     sharpness: float
 
-    @cached_property
+    @property
     def dtype(self) -> torch.dtype:
         """float64 where any logits are, else float32."""
         doubles = (x.dtype == torch.float64 for view in self.views.values() for x in view.facts.values.values())

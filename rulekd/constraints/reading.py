@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -38,8 +38,9 @@ class Reading(Mapping[str, "RuleReading"]):
     weights: Mapping[str, float]
     view: View
     images: Mapping[str, View]
+    _kept: dict[int, list[Measured]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def loss(self) -> Tensor:
         """Scalar >= 0: the weighted mean over rules of the mean over valid groundings. 0 when no rule trains."""
         total: Tensor | None = None
@@ -56,7 +57,7 @@ class Reading(Mapping[str, "RuleReading"]):
             return sum(learned, torch.zeros((), device=self.view.facts.objects.device))
         return total / whole if whole else total * 0
 
-    @cached_property
+    @property
     def losses(self) -> dict[str, Tensor]:
         """Scalar loss by rule id, of the rules that train, whatever their weight."""
         return self._by_rule({rule: loss for some in self._losses(1) for rule, loss in _rows(some, 0)})
@@ -110,10 +111,6 @@ class Reading(Mapping[str, "RuleReading"]):
         if runs not in self._kept:
             self._kept[runs] = self.layout.measure(self.views, runs)
         return self._kept[runs]
-
-    @cached_property
-    def _kept(self) -> dict[int, list[Measured]]:
-        return {}
 
     def _by_rule(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """In the order of the rules."""

@@ -6,11 +6,11 @@ is set to one object after the other, and each time a clause over one variable l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,8 +18,24 @@ from torch import Tensor
 from rulekd.constraints.clause import Axes
 from rulekd.constraints.kernel import Kernel
 
-#: By arity the numbers of all literals, (rows, B, N, ..., N).
-Numbers: TypeAlias = Mapping[int, Tensor]
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of all literals in some scenes.
+
+    tables: by arity (rows, B, N, ..., N). batch, size: B and N. blank: for a number of axes the factor (B, N, ..., N)
+    of no literal, which knows where no grounding is.
+    """
+
+    tables: Mapping[int, Tensor]
+    batch: int
+    size: int
+    blank: Callable[[int], Tensor]
+
+    def shape(self, axes: int) -> tuple[int, ...]:
+        """Of one factor."""
+        return (self.batch,) + (self.size,) * axes
+
 
 #: Numbers of one factor that are held at once.
 BLOCK = 2**16
@@ -57,27 +73,25 @@ class Stack:
     def _index(self) -> Tensor:
         return torch.tensor(self.rows, dtype=torch.long).reshape(len(self.rows), len(self.pattern))
 
-    def sums(self, kernel: Kernel, numbers: Numbers, absent: Mapping[int, Tensor]) -> Tensor:
-        """(R, B): of each clause and scene the sum over all groundings. absent: by arity the factor of no literal."""
+    def sums(self, kernel: Kernel, numbers: Numbers) -> Tensor:
+        """(R, B): of each clause and scene the sum over all groundings."""
         found = []
-        for rows in self._chunks(absent):
-            factors = {axes: self._factor(kernel, axes, rows, numbers, absent) for axes in self.parts}
+        for rows in self._chunks(numbers):
+            factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
             found.append(_sums(kernel, factors, self.variables))
         return torch.cat(found)
 
-    def add_slopes_(
-        self, kernel: Kernel, numbers: Numbers, absent: Mapping[int, Tensor], upstream: Tensor, into: Numbers
-    ) -> None:
-        """In place, the gradient of sum(upstream * sums) is added to ``into``, shaped like ``numbers``."""
-        for rows in self._chunks(absent):
-            factors = {axes: self._factor(kernel, axes, rows, numbers, absent) for axes in self.parts}
+    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Mapping[int, Tensor]) -> None:
+        """In place, the gradient of sum(upstream * sums) is added to ``into``, shaped like the tables."""
+        for rows in self._chunks(numbers):
+            factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
             slopes = _slopes(kernel, factors, self.variables)
             weight = upstream[rows] * self.scale
             for axes, slots in self.parts.items():
                 if not slots:
                     continue
                 slope = slopes[axes] * weight.reshape(*weight.shape, *(1,) * len(axes))
-                laid = self._laid(axes, rows, numbers, absent)
+                laid = self._laid(axes, rows, numbers)
                 for number, slot in enumerate(slots):
                     part = kernel.unjoin(slope, laid, number).expand(factors[axes].shape)
                     own = self.pattern[slot]
@@ -89,33 +103,31 @@ class Stack:
                     else:
                         target.index_add_(0, self._index[rows, slot].to(target.device), part)
 
-    def _chunks(self, absent: Mapping[int, Tensor]) -> Iterator[slice]:
-        largest = max((absent[len(axes)].numel() for axes in self.parts), default=1)
+    def _chunks(self, numbers: Numbers) -> Iterator[slice]:
+        largest = max(math.prod(numbers.shape(len(axes))) for axes in self.parts)
         step = max(1, BLOCK // max(largest, 1))
         for first in range(0, len(self.rows), step):
             yield slice(first, min(first + step, len(self.rows)))
 
-    def _factor(
-        self, kernel: Kernel, axes: Axes, rows: slice, numbers: Numbers, absent: Mapping[int, Tensor]
-    ) -> Tensor:
-        laid = self._laid(axes, rows, numbers, absent)
+    def _factor(self, kernel: Kernel, axes: Axes, rows: slice, numbers: Numbers) -> Tensor:
+        laid = self._laid(axes, rows, numbers)
         joined = laid[0] if len(laid) == 1 else kernel.join(laid)
-        joined = joined.expand(rows.stop - rows.start, *absent[len(axes)].shape)
+        joined = joined.expand(rows.stop - rows.start, *numbers.shape(len(axes)))
         return joined if self.scale == 1 else joined * self.scale
 
-    def _laid(self, axes: Axes, rows: slice, numbers: Numbers, absent: Mapping[int, Tensor]) -> list[Tensor]:
+    def _laid(self, axes: Axes, rows: slice, numbers: Numbers) -> list[Tensor]:
         """The parts of a factor along its axes, (R, B, ..)."""
         laid = []
         for slot in self.parts[axes]:
             own = self.pattern[slot]
-            table = numbers[len(own)]
+            table = numbers.tables[len(own)]
             if rows.stop - rows.start == 1:
                 part = table[self.rows[rows.start][slot]][None]
             else:
                 part = table.index_select(0, self._index[rows, slot].to(table.device))
             laid.append(_lay(part, own, axes))
         if not any(self.pattern[slot] == axes for slot in self.parts[axes]):
-            laid.append(absent[len(axes)][None])  # what is no grounding must be known here as well
+            laid.append(numbers.blank(len(axes))[None])  # what is no grounding must be known here as well
         return laid
 
 

@@ -4,6 +4,10 @@ Of each made scene one grounding is followed. With u in [0, 1] the place of ever
 margin of breaking is climbed by Adam in u, its gradient first divided by its largest entry: a pocket far away may have
 a gradient of 1e-12, and its direction counts. A scene that no longer gains is put aside, and the next candidate takes
 its lane.
+
+Each begins by *sliding* while its body is true: what would change the body's margin is taken out of the gradient,
+g - (g.b / b.b) b with b the gradient of the body. Where body and head rise together, climbing alone comes to rest where
+both are about to turn, far from a pocket amid safe ground.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kg import Tried
+from kg import Formula, Tried
 from rulekd.extraction.asking import Asking
 from rulekd.extraction.attempts import Attempts, bound, valid_at
 from rulekd.extraction.margins import margin
@@ -28,6 +32,9 @@ STEP, DECAY, MOMENTA = 0.05, 0.97, (0.5, 0.9)
 
 #: Steps without a gain after which a lane takes the next candidate, and what counts as a gain, log-odds.
 PATIENCE, GAIN = 20, 1e-2
+
+#: Steps of sliding.
+SLIDE = 10
 
 #: Softness of the margin that is climbed, log-odds: the parts within it share the gradient.
 SOFTNESS = 1.0
@@ -100,11 +107,13 @@ def climb(
     steps: int,
     deadline: float,
     enough: float = math.inf,
+    body: Formula | None = None,
 ) -> tuple[Tried, Attempts]:
     """(how often it was asked and broken, the best that each followed scene came to).
 
     candidates: where to begin, in order; ``lanes`` of them are followed at once. deadline: on the monotonic clock.
-    enough: the breach with which a scene is left as it is.
+    enough: the breach with which a scene is left as it is. body: what sliding scenes keep as true as it is; without it
+    none slides.
     """
     width = min(lanes, len(candidates))
     state = _Lanes.of(candidates.select(torch.arange(width)), space, given)
@@ -113,7 +122,7 @@ def climb(
     for _ in range(steps):
         if time.monotonic() > deadline:
             break
-        breach = _step_(asking, space, given, state, enough)
+        breach = _step_(asking, space, given, state, enough, body)
         asked, broken = asked + width, broken + int((breach > 0).sum())
         over = (state.idle >= PATIENCE) | (state.breach >= enough)
         if following >= len(candidates) and bool((state.breach >= enough).all()):
@@ -128,7 +137,7 @@ def climb(
     return Tried(asked, broken), Attempts.cat(done)
 
 
-def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes, enough: float) -> Tensor:
+def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes, enough: float, body: Formula | None) -> Tensor:
     """Ask where the lanes are, note what is best, and move them on. Returns the breach (S,) where they were."""
     leaves = {name: value.clone().requires_grad_() for name, value in state.u.items()}
     with torch.enable_grad():
@@ -137,7 +146,11 @@ def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes, enough: f
         answers = asking(made)
         objects = bound(asking.formula, state.objects)
         soft = -margin(asking.formula, answers, objects, softness=SOFTNESS)
-        grads = torch.autograd.grad(soft.sum(), list(leaves.values()), allow_unused=True)
+        grads = _gradient(soft, leaves, keep=body is not None)
+        if body is not None:
+            alive = margin(body, answers, objects, softness=SOFTNESS)
+            slides = (alive > 0) & (state.age < SLIDE)
+            grads = _without(grads, _gradient(alive, leaves), slides)
     with torch.no_grad():
         breach = -margin(asking.formula, answers, objects)
         breach = torch.where(valid_at(asking.formula, answers, objects), breach, -torch.inf)
@@ -148,15 +161,32 @@ def _step_(asking: Asking, space: Space, given: Scenes, state: _Lanes, enough: f
     state.breach = torch.where(better, breach, state.breach)
     state.idle = torch.where(gained, 0.0, state.idle + 1)
     state.age = state.age + 1
-    _climb_(state, dict(zip(leaves, grads, strict=True)))
+    if grads:
+        _climb_(state, grads)
     return breach
 
 
-def _climb_(state: _Lanes, grads: dict[str, Tensor | None]) -> None:
+def _gradient(value: Tensor, leaves: Values, keep: bool = False) -> Values:
+    """Of a value (S,), by the names of what it depends on; 0 where it is not finite."""
+    if not value.requires_grad:
+        return {}
+    found = torch.autograd.grad(value.sum(), list(leaves.values()), allow_unused=True, retain_graph=keep)
+    return {n: torch.nan_to_num(g, 0.0, 0.0, 0.0) for n, g in zip(leaves, found, strict=True) if g is not None}
+
+
+def _without(grads: Values, body: Values, slides: Tensor) -> Values:
+    """The gradient less its part along that of the body, in the lanes that slide."""
+
+    def dot(one: Values, other: Values) -> Tensor:
+        parts = [(one[n] * other[n]).double().flatten(1).sum(1) for n in one if n in other]
+        return torch.stack(parts).sum(0) if parts else torch.zeros(len(slides), device=slides.device).double()
+
+    along = torch.where(slides, dot(grads, body) / dot(body, body).clamp_min(TINY), 0.0)
+    return {n: (g - _laid(along, g) * body[n]).to(g) if n in body else g for n, g in grads.items()}
+
+
+def _climb_(state: _Lanes, known: Values) -> None:
     """One step of Adam upwards in every lane, within the range."""
-    known = {name: torch.nan_to_num(grad, 0.0, 0.0, 0.0) for name, grad in grads.items() if grad is not None}
-    if not known:
-        return
     largest = torch.stack([grad.flatten(1).abs().amax(1) for grad in known.values()]).amax(0).clamp_min(TINY)
     one, two = MOMENTA
     moved = {}

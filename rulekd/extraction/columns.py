@@ -59,6 +59,28 @@ class Column:
             return 1.0
         return 0.0 if self.form in ("single", "difference") and self.unit else None
 
+    @property
+    def counts(self) -> bool:
+        """Are its values whole numbers without a unit?"""
+        return self.form in ("single", "difference", "apart") and not self.unit and _whole(self.values)
+
+    def whole(self, above: bool, value: float, beyond: float) -> Formula:
+        """At least, or at most, a whole number that occurs; ``=`` where it is the last one on that side.
+
+        beyond: the nearest value on the other side; of a difference that is 0 there one side is less than the other.
+        """
+        assert not isinstance(self.left, Formula)
+        if self.form == "difference" and beyond == 0 and self.right is not None:
+            return oriented(Compare(">" if above else "<", self.left, self.right))
+        last = float(self.values.max() if above else self.values.min())
+        if value != last:
+            return self.literal(above, value)
+        if self.form == "single":
+            return Compare("=", self.left, Number(value))
+        if self.form == "apart" and value == 0 and self.right is not None:
+            return Compare("=", self.left, self.right)
+        return self.literal(above, value)
+
     def literal(self, above: bool, threshold: float, opposite: bool = False) -> Formula:
         """The comparison as a formula: at least the threshold, or at most; or the opposite of that.
 
@@ -211,6 +233,23 @@ def product_columns(found: Sequence[Base]) -> list[Column]:
     return [column for column in made if _tells(column)]
 
 
+def midway_columns(found: Sequence[Base]) -> list[Column]:
+    """Whether b lies midway between a and c in some position or attribute: f(a) + f(c) against 2 f(b)."""
+    read: dict[str, dict[str, Base]] = {}
+    for one in found:
+        if isinstance(one.term, Feature) and len(one.term.arguments) == 1 and (one.position or one.attribute):
+            read.setdefault(one.term.name, {})[one.term.arguments[0]] = one
+    made = []
+    for of in read.values():
+        if len(of) == 3:
+            first, middle, last = of.values()
+            ends = Arithmetic("+", first.term, last.term)
+            twice = Arithmetic("*", Number(2.0), middle.term)
+            values = np.abs(first.values + last.values - 2 * middle.values)
+            made.append(Column("apart", ends, twice, values, 3, first.unit))
+    return [column for column in made if _tells(column)]
+
+
 def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
     """Same word, this word, this whole number: columns that are true or not."""
     scenes, variables = sites.scenes, sites.variables
@@ -226,7 +265,7 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
     for one, two in combinations(scenes.category_names, 2):
         if set(scenes.category_names[one]) & set(scenes.category_names[two]):
             for variable in variables:
-                yield truth(Compare("=", Feature(one, (variable,)), Feature(two, (variable,))), sites, 2)
+                yield truth(Compare("=", Feature(one, (variable,)), Feature(two, (variable,))), sites, 3)
     numbers = [each for each in found if each.attribute and _whole(each.values)]
     for number in numbers:
         values = np.unique(number.values)
@@ -236,7 +275,9 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
                 yield Column("truth", formula, None, (number.values == value).astype(np.float64), 1, "")
     for first, second in combinations(numbers, 2):
         formula = Compare("=", first.term, second.term)
-        yield Column("truth", formula, None, (first.values == second.values).astype(np.float64), 2, "")
+        yield Column(
+            "truth", formula, None, (first.values == second.values).astype(np.float64), _joint(first, second), ""
+        )
 
 
 def truth(formula: Compare, sites: Sites, size: int) -> Column:

@@ -26,7 +26,7 @@ from kg import (
     World,
     parse,
 )
-from kg.normal import free_variables
+from kg.normal import free_variables, live
 from rulekd.extraction.ascent import climb
 from rulekd.extraction.asking import Asking, check_askable, read_by
 from rulekd.extraction.attempts import Attempts, bound, drawn_attempts, usable
@@ -255,7 +255,8 @@ def _space(asking: Asking, pool: Scenes, known: Scenes, effort: Effort) -> tuple
 @torch.no_grad()
 def _heard(asking: Asking, space: Space, pool: Scenes) -> bool:
     """Does anything that the network says change when everything is put anywhere?"""
-    generator = torch.Generator().manual_seed(0)
+    # an odd seed: scenes made with a common one would be drawn anew exactly where they are
+    generator = torch.Generator().manual_seed(0x5EED)
     few = pool.select(range(min(8, len(pool))))
     moved = space.made(few, MOVES["scatter"](space, few, generator))
     with asking.answering():
@@ -285,7 +286,16 @@ def _gradient(ground: Ground, tried: Attempts) -> tuple[Tried, Attempts | None]:
     mixed = able[torch.randperm(len(able), generator=ground.generator).to(able.device)]
     order = list(dict.fromkeys(torch.stack([ranked, mixed], 1).flatten().tolist()))
     candidates = tried.select(torch.tensor(order, device=tried.start.device))
-    return climb(ground.asking, ground.space, ground.scenes, candidates, effort.starts, effort.steps, ground.deadline)
+    return climb(
+        ground.asking,
+        ground.space,
+        ground.scenes,
+        candidates,
+        effort.starts,
+        effort.steps,
+        ground.deadline,
+        body=live(ground.asking.formula),
+    )
 
 
 def _kept(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -45,7 +45,8 @@ class Discovery:
     facts: what was said about the scenes. images: what was said about them transformed.
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
     tolerance, because the share on this part is only an estimate. raw: the facts as they were said, where doubt has
-    been cast on some of ``facts``. scenes: what the facts are about, where that is known.
+    been cast on some of ``facts``. scenes: what the facts are about, where that is known. ask: the network,
+    about other scenes, where it can be asked.
     """
 
     facts: Facts
@@ -53,6 +54,7 @@ class Discovery:
     slack: float = 0.15
     raw: Facts | None = None
     scenes: Scenes | None = None
+    ask: Callable[[Scenes], Facts] | None = None
 
     @property
     def said(self) -> Facts:

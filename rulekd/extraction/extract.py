@@ -17,6 +17,7 @@ from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
@@ -40,6 +41,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "compositions": compositions,
     "transforms": transforms,
     "definitions": definitions,
+    "decisions": decisions,
 }
 
 #: Largest violation rate that is still a law.
@@ -174,7 +176,16 @@ def extract(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     graph = _mine(
-        discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept
+        discovery,
+        confirmation,
+        tolerance,
+        families_run,
+        provenance,
+        tuple(notes),
+        teacher.vocabulary,
+        progress,
+        kept,
+        lambda made: teacher.facts(SceneSet(made)),
     )
     if probe is not None:
         graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
@@ -205,6 +216,7 @@ def _mine(
     vocabulary: Vocabulary,
     progress: Report | None,
     scenes: SceneSet | None = None,
+    ask: Callable[[Scenes], Facts] | None = None,
 ) -> KnowledgeGraph:
     if not 0 < tolerance < 1:
         raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
@@ -218,6 +230,7 @@ def _mine(
             {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images},
             raw=discovery.facts,
             scenes=discovery.scenes,
+            ask=ask,
         )
     ]
     if discovery.labels is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rulekd.extraction.covers import covers
 from rulekd.extraction.disjunctions import BEAM, SAME, Bools, Conjunction, Cut, Disjunction, Sample, cuts
 
 #: Rounds of improvement; each goes through every place of the formula.
@@ -41,12 +42,15 @@ def front(sample: Sample, literals: int, disjuncts: int) -> list[Grown]:
     literals) and disjunctions of up to ``disjuncts`` conjunctions.
     """
     found = [Grown(formula, sample.score(formula)) for formula in _single(sample, literals)]
-    if _best(found) < 1 - WORTH:
-        if sample.bag is None:
-            opposite = sample.opposite()
-            found += [Grown(f, opposite.score(f), negated=True) for f in _single(opposite, literals) if len(f[0]) > 1]
+    if sample.bag is None and _best(found) < 1 - WORTH:
+        opposite = sample.opposite()
+        found += [Grown(f, opposite.score(f), negated=True) for f in _single(opposite, literals) if len(f[0]) > 1]
         if disjuncts > 1:
-            found += [Grown(formula, sample.score(formula)) for formula in _joined(sample, literals, disjuncts)]
+            found += [Grown(formula, sample.score(formula)) for formula in covers(sample, literals, disjuncts)]
+            found += [Grown(f, opposite.score(f), negated=True) for f in covers(opposite, literals, disjuncts)]
+    if disjuncts > 1 and _best(found) < 1 - WORTH:
+        for pure in (True, False):
+            found += [Grown(f, sample.score(f)) for f in _joined(sample, literals, disjuncts, pure)]
     return rising(found)
 
 
@@ -137,8 +141,12 @@ def _varied(ranked: list[Conjunction]) -> list[Conjunction]:
     return kept
 
 
-def _joined(sample: Sample, literals: int, disjuncts: int) -> Iterator[Disjunction]:
-    """Disjunctions grown by covering: each further conjunction speaks for what is not yet told."""
+def _joined(sample: Sample, literals: int, disjuncts: int, pure: bool) -> Iterator[Disjunction]:
+    """Disjunctions grown by covering: each further conjunction speaks for what is not yet told.
+
+    pure: conjunctions stay as they were grown, each right by itself: a law of several cases is found so. Otherwise
+    all of them are improved together after each one, which tells more where no exact law is to be had.
+    """
     formula: Disjunction = ()
     score = 0.0
     for _ in range(disjuncts):
@@ -148,7 +156,8 @@ def _joined(sample: Sample, literals: int, disjuncts: int) -> Iterator[Disjuncti
         further = _purest(sample, sample.told(formula), room)
         if further is None:
             return
-        longer = prune(sample, improve(sample, (*formula, further)))
+        longer = (*formula, further)
+        longer = prune(sample, longer if pure else improve(sample, longer))
         if sample.score(longer) <= score + SAME:
             return
         formula, score = longer, sample.score(longer)

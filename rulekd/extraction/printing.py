@@ -164,8 +164,8 @@ def _gap_thresholds(columns: Sequence[Column], formula: Disjunction) -> dict[tup
 
 
 def _simple(column: Column, cut: Cut, low: float, high: float) -> float:
-    if not column.unit and bool((column.values == np.round(column.values)).all()):
-        return cut.high if cut.above else cut.low  # whole numbers: at least 3, at most 2, and not 2.5
+    if column.counts:
+        return cut.high if cut.above else cut.low
     return simplest(low, high)
 
 
@@ -176,10 +176,19 @@ def _written(columns: Sequence[Column], grown: Grown, thresholds: Mapping[tuple[
         literals = []
         for place, cut in enumerate(conjunction):
             threshold = thresholds.get((number, place), cut.threshold)
-            literals.append(columns[cut.column].literal(cut.above, threshold, opposite=grown.negated))
+            literals.append(literal_of(columns[cut.column], cut, threshold, grown.negated))
         joined: Formula = literals[0] if len(literals) == 1 else _join(literals, grown.negated)
         parts.append(joined)
     return parts[0] if len(parts) == 1 else _join(parts, not grown.negated)
+
+
+def literal_of(column: Column, cut: Cut, threshold: float, opposite: bool = False) -> Formula:
+    """The comparison of one cut, or its opposite. Of whole numbers: at least 3, at most 2, the least one is = 1."""
+    if not column.counts:
+        return column.literal(cut.above, threshold, opposite)
+    above = cut.above is not opposite
+    ends = (cut.high, cut.low) if above else (cut.low, cut.high)
+    return column.whole(above, *ends)
 
 
 def _join(parts: Sequence[Formula], any_of: bool) -> Formula:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kg import Citation, KnowledgeGraph, Rule, World
 from kg.formulas import Atom, Formula, Implies, Under, children, walk
+from rulekd.report.hunts import found_words
 from rulekd.report.images import image, random
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.pictures import legend, picture
@@ -21,23 +22,35 @@ def pair(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup | None:
     if evidence is None:
         return None
     kept = _figure(rule, "kept", evidence.examples, graph, shown)
-    broken = _figure(rule, "broken", evidence.counterexamples, graph, shown)
+    broken = _figure(rule, "broken", evidence.counterexamples, graph, shown) or _hunted(rule, graph, shown)
     if kept is None and broken is None:
         return None
-    return tag(
-        "div",
-        kept or _nothing("No supporting scene was kept with its boxes.", ""),
-        broken or _unbroken(rule),
-        class_="pair",
-    )
+    lost = _nothing("No supporting scene was kept with its boxes.", "")
+    return tag("div", kept or lost, broken or _unbroken(rule), class_="pair")
+
+
+def _hunted(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup | None:
+    """The worst made scene that breaks the rule, with who is wrong there."""
+    if rule.evidence is None or rule.evidence.hunt is None:
+        return None
+    for found in rule.evidence.hunt.found:
+        head = "✗ A made scene that breaks it"
+        figure = _figure(rule, "broken", (found.cited,), graph, shown, head, found_words(found))
+        if figure is not None:
+            return figure
+    return None
 
 
 def _unbroken(rule: Rule) -> Markup:
     assert rule.evidence is not None  # as in pair
-    teacher = rule.evidence.teacher
+    teacher, hunt = rule.evidence.teacher, rule.evidence.hunt
     if teacher.violations:
         return _nothing("No breaking scene was kept with its boxes.", f"{teacher.violations:,} groundings break it.")
-    return _nothing("No counterexample", f"among {teacher.support:,} live groundings in {teacher.units:,} units.")
+    among = f"among {teacher.support:,} live groundings in {teacher.units:,} units"
+    if hunt is not None and hunt.asked:
+        found = f"{hunt.broken:,} in" if hunt.broken else "nor in any of"
+        return _nothing("No counterexample", f"{among}, {found} {hunt.asked:,} made scenes.")
+    return _nothing("No counterexample", f"{among}.")
 
 
 def _nothing(head: str, rest: str) -> Markup:
@@ -45,16 +58,29 @@ def _nothing(head: str, rest: str) -> Markup:
 
 
 def _figure(
-    rule: Rule, verdict: str, cited: Sequence[Citation], graph: KnowledgeGraph, shown: set[str]
+    rule: Rule,
+    verdict: str,
+    cited: Sequence[Citation],
+    graph: KnowledgeGraph,
+    shown: set[str],
+    head: str = "",
+    more: Sequence[str] = (),
 ) -> Markup | None:
-    """The first of the citations that can be drawn, preferably of a scene that is not ``shown`` yet; it is then."""
+    """The first of the citations that can be drawn, preferably of a scene that is not ``shown`` yet; it is then.
+
+    head: of the caption, where it is not one of the given scenes. more: further lines of it.
+    """
     for citation in sorted(cited, key=lambda c: c.scene in shown):
         world = graph.worlds.get(citation.world) if citation.world is not None else None
         drawn = None if world is None else _drawn(rule.formula, world, citation)
         if drawn is not None and world is not None:
             shown.add(citation.scene)
-            head = "✓ A scene that supports it" if verdict == "kept" else "✗ A scene that breaks it"
-            said = (f"{legend(world, citation)} · {citation.scene}", *_said(rule.formula, verdict, world, citation))
+            head = head or ("✓ A scene that supports it" if verdict == "kept" else "✗ A scene that breaks it")
+            said = (
+                f"{legend(world, citation)} · {citation.scene}",
+                *_said(rule.formula, verdict, world, citation),
+                *more,
+            )
             caption = tag(
                 "figcaption",
                 tag("b", head, class_=f"line {verdict}"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kg import Kind, KnowledgeGraph, Rule, in_words
 from rulekd.report.citations import pair
 from rulekd.report.contents import Arm
+from rulekd.report.hunts import hunt_words, probe_words
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.wording import interval_words, ledger_words, percent
 
@@ -30,13 +31,20 @@ def _rule(rule: Rule, graph: KnowledgeGraph, arms: Sequence[Arm], shown: set[str
     evidence = rule.evidence
     assert evidence is not None  # those that are told have evidence
     said = [rule.name, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
-    ledgers = [
-        joined(tag("dt", head), tag("dd", *(tag("span", words) for words in ledger_words(ledger) if words)))
-        for head, ledger in (("obeyed by the teacher", evidence.teacher), ("true in the data", evidence.data))
+    told: list[tuple[str, Sequence[str]]] = [
+        ("obeyed by the teacher", ledger_words(evidence.teacher)),
+        ("true in the data", ledger_words(evidence.data)),
     ]
+    if evidence.probes is not None:
+        told.append(("probed", probe_words(evidence.probes)))
+    if evidence.hunt is not None:
+        told.append(("hunted", hunt_words(evidence.hunt)))
     broken = _broken(rule, arms)
     if broken:
-        ledgers.append(joined(tag("dt", "broken in the test part"), tag("dd", "; ".join(broken))))
+        told.append(("broken in the test part", ("; ".join(broken),)))
+    ledgers = [
+        joined(tag("dt", head), tag("dd", *(tag("span", words) for words in lines if words))) for head, lines in told
+    ]
     return tag(
         "li",
         tag("h3", in_words(rule)),

@@ -219,7 +219,7 @@ _PAPER = """
   th.number, td.number { padding-left: 6px; }
   thead th.number { white-space: normal; }
   td code, th code { min-width: 0; }
-  tbody th { min-width: 0; }
+  tbody th { min-width: 9em; overflow-wrap: anywhere; }
   .bar { width: 48px; }
   .number { overflow-wrap: normal; }
   .plan { break-inside: avoid; }

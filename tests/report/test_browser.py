@@ -27,7 +27,7 @@ PAPER = 688
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with long names in it."""
-    name = "a-very-long-name-without-any-space-" * 4
+    name = "a_very_long_name_without_any_place_to_break_" * 4
     return write(report(name), tmp_path_factory.mktemp("page") / "report.html")
 
 

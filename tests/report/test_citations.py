@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kg import Citation, Rule, World
+from kg import Citation, Counterexample, Hunt, Ledger, Probe, Probes, Rule, Tried, Verdict, World
 from rulekd.distillation.measures import Measures
 from rulekd.report import Arm
 from rulekd.report.citations import pair
@@ -80,6 +80,14 @@ def test_a_law_under_a_mirror_shows_before_and_after() -> None:
     assert "answered before: left_of(a, b) yes; after: right_of(a, b) no" in picture.text(broken)
 
 
+@pytest.mark.parametrize(("verdict", "after"), [("kept", "no"), ("broken", "yes")])
+def test_what_was_answered_after_follows_from_the_verdict(verdict: str, after: str) -> None:
+    turned = Citation("room 1", (("a", 1), ("b", 0)), "room 1")
+    cited, against = ([turned], []) if verdict == "kept" else ([], [turned])
+    picture = drawn(ruled("under mirror_x: left_of(a, b) <-> right_of(a, b)", 0.02, cited=cited, against=against))
+    assert f"answered before: left_of(a, b) no; after: right_of(a, b) {after}" in picture.text()
+
+
 def test_what_came_after_a_random_shift_is_not_made_up() -> None:
     picture = drawn(ruled("under translate: left_of(a, b) <-> left_of(a, b)", 0.02, cited=[CITED]))
     assert len(picture.every("svg")) == 2
@@ -91,6 +99,40 @@ def test_unknown_answers_and_bound_variables() -> None:
     picture = drawn(ruled("left_of(a, b) -> (exists c: on(c, b))", 0.02, cited=[CITED]), {"room 1": secret})
     assert "answered: left_of(a, b) unknown" in picture.text()
     assert "on(c, b)" not in picture.text()
+
+
+def hunting(broken: int, found: tuple[Counterexample, ...] = ()) -> Hunt:
+    """A hunt in 300 made scenes."""
+    return Hunt(Tried(200, 0), Tried(100, broken), 2.5 if broken else -0.75, found)
+
+
+def test_a_hunted_scene_stands_where_the_given_ones_have_none() -> None:
+    rule = ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, 1234, cited=[CITED])
+    made = Citation("room 1", (("a", 1), ("b", 2)), "made 1")
+    found = Counterexample(made, 2.5, (), "gradient", 0.31, 0.9, Verdict.TEACHER, "labels keep the rule there")
+    assert rule.evidence is not None
+    rule = replace(rule, evidence=replace(rule.evidence, hunt=hunting(4, (found,))))
+    graph_ = graph([rule], {"room 1": world(), "made 1": world("lamp")})
+    picture = Picture(rules([rule], graph_))
+    _, broken = picture.every("figure")
+    said = picture.text(broken)
+    assert "✗ A made scene that breaks it" in said
+    assert "a = lamp 1, b = lamp 2" in said
+    assert "the teacher is wrong: labels keep the rule there" in said
+    assert "found by gradient, things moved by up to 0.31 m; 90% of near copies break it" in said
+    assert "4 of 300 made scenes break it" in picture.text()
+    assert "at random 0 of 200, by gradient 4 of 100; worst by 2.5 log-odds" in picture.text()
+
+
+def test_a_hunt_without_a_find_is_said() -> None:
+    rule = ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, 1234, cited=[CITED])
+    assert rule.evidence is not None
+    live = Probes(Ledger(50, 1, 40, 0.02, (0.0, 0.1)), (Probe("drawn", 60, Ledger(50, 1, 40)),))
+    rule = replace(rule, evidence=replace(rule.evidence, hunt=hunting(0), probes=live))
+    picture = Picture(rules([rule], graph([rule], {"room 1": world()})))
+    assert "among 1,234 live groundings in 20 units, nor in any of 300 made scenes." in picture.text()
+    assert "held by 0.8 log-odds" in picture.text()
+    assert "1 of 50 live groundings break it, in 60 made scenes" in picture.text()
 
 
 def test_scenes_without_boxes_have_no_pictures() -> None:

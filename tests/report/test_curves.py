@@ -83,6 +83,7 @@ def test_what_is_zero_lies_on_the_floor_and_what_is_no_number_is_left_out() -> N
     (line,) = drawn.every("polyline")
     floor = float(drawn.every("line", "floor")[0].get("y1", 0))
     assert [y for _, y in corners(line)] == pytest.approx([floor, floor, 8.0], abs=0.1)
+    assert "nan" not in line.get("points", "")
 
 
 def test_steps_that_not_all_seeds_have_are_left_out() -> None:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from kg import Object, World
-from kg.formulas import Transform
+from kg.formulas import Quantity, Transform
+from kg.objects import IDENTITY, extent
 from rulekd.report.images import image, random
 from rulekd.scenes import Scenes
 from rulekd.scenes.transforms import TRANSFORMS, apply
@@ -33,6 +34,16 @@ def test_random_is_what_gives_another_scene_with_other_numbers(name: str) -> Non
     moved = [apply(Transform(name), given, torch.Generator().manual_seed(seed)).center for seed in range(8)]
     assert moved[0] is not None
     assert random(Transform(name)) == any(not torch.allclose(moved[0], other) for other in moved if other is not None)
+
+
+def test_a_quarter_turn_exchanges_width_and_depth() -> None:
+    before = World(2, {}, objects=(Object((1.0, 0.0, 0.0), (2.0, 1.0, 1.0)), Object((-1.0, 0.0, 0.0), (2.0, 1.0, 1.0))))
+    after = image(before, Transform("rotate_z", (Quantity(90.0, "deg"),)))
+    assert after is not None
+    assert [thing.center for thing in after.objects] == [
+        pytest.approx((0.0, 1.0, 0.0), abs=1e-6), pytest.approx((0.0, -1.0, 0.0), abs=1e-6),
+    ]  # fmt: skip
+    assert [extent(thing, 1, IDENTITY) for thing in after.objects] == pytest.approx([2.0, 2.0])
 
 
 def test_what_cannot_be_known_or_drawn_is_not_made_up() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import stats
 
@@ -35,6 +37,9 @@ def test_one_network_has_no_interval_and_what_was_not_measured_a_dash() -> None:
         "rules violated": "0 %", "fidelity": "–", "parameters": "7",
     }  # fmt: skip
     assert set(cells(Arm("unmeasured"))[1][1:]) == {"–"}
+    # one seed of two that could not be measured leaves no mean
+    half = replace(measures(0.9), f1=None)
+    assert cells(Arm("half", (measures(0.9), half)))[1][1] == "–"
 
 
 def test_who_obeys_by_saying_nothing_is_called_vacuous() -> None:

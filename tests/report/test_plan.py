@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kg import Rule, parse
+from dataclasses import replace
+
+from rulekd.constraints import compile
 from rulekd.constraints.plan import Backend, Planned
 from rulekd.report.plan import plan
 from tests.report.made import Picture
@@ -11,7 +13,9 @@ TEXTS = [f"{p}(a, b) -> ~{p}(b, a)" for p in ("left_of", "near", "on", "above", 
 
 
 def planned(text: str, backend: Backend, why: str) -> Planned:
-    return Planned(Rule(parse(text)), backend, ("a", "b"), why=why)
+    """A rule as it is planned, with a backend and a reason of our own."""
+    (one,) = compile([text]).planned
+    return replace(one, backend=backend, why=why)
 
 
 def test_every_rule_stands_beside_its_backend_and_the_reason() -> None:
@@ -29,7 +33,7 @@ def test_every_rule_stands_beside_its_backend_and_the_reason() -> None:
     ]
     names = [[drawn.text(name) for name in drawn.every("code", under=row)] for row in rows]
     assert names == [["inverse(below, on)"], [f"asymmetric({t.partition('(')[0]})" for t in TEXTS], ["symmetric(near)"]]
-    assert "8 of 9 rules train the student; 1 are judged and not trained" in drawn.text()
+    assert "8 of 9 rules train the student; 1 is judged and not trained" in drawn.text()
 
 
 def test_long_lists_are_behind_a_click() -> None:
