@@ -75,9 +75,10 @@ def _figure(
         drawn = None if world is None else _drawn(rule.formula, world, citation)
         if drawn is not None and world is not None:
             shown.add(citation.scene)
+            origin = f"made from {citation.scene}" if head else citation.scene
             head = head or ("✓ A scene that supports it" if verdict == "kept" else "✗ A scene that breaks it")
             said = (
-                f"{legend(world, citation)} · {citation.scene}",
+                f"{legend(world, citation)} · {origin}",
                 *_said(rule.formula, verdict, world, citation),
                 *more,
             )

@@ -117,7 +117,7 @@ def test_a_hunted_scene_stands_where_the_given_ones_have_none() -> None:
     _, broken = picture.every("figure")
     said = picture.text(broken)
     assert "✗ A made scene that breaks it" in said
-    assert "a = lamp 1, b = lamp 2" in said
+    assert "a = lamp 1, b = lamp 2 · made from room 1" in said
     assert "the teacher is wrong: labels keep the rule there" in said
     assert "found by gradient, things moved by up to 0.31 m; 90% of near copies break it" in said
     assert "4 of 300 made scenes break it" in picture.text()
