@@ -37,12 +37,13 @@ from rulekd.extraction.columns import (
     product_columns,
     simple_columns,
 )
-from rulekd.extraction.definitions import bare_objects, fronts, gathered, proposal, rising_printed
+from rulekd.extraction.definitions import bare_objects, drawn, fronts, gathered, proposal, rising_printed
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Cut, Sample, cuts
 from rulekd.extraction.growth import Grown, front
 from rulekd.extraction.printing import literal_of
 from rulekd.extraction.questions import Printed, Question, at, fidelity, sites_of, told
+from rulekd.extraction.sums import weighted_sums
 from rulekd.extraction.thresholds import simplest
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -52,7 +53,7 @@ from rulekd.truth import distinct
 LITERALS, DISJUNCTS = 30, 10
 
 #: Rows that are made and asked about; and how far their numbers are moved, in standard deviations.
-MADE, MOVED = 6000, 0.1
+MADE, MOVED = 4000, 0.1
 
 #: Fidelity from which on nothing more complicated is tried.
 ENOUGH = 0.995
@@ -115,6 +116,8 @@ def _told_rows(facts: Facts, scenes: Scenes, names: Sequence[str]) -> Iterator[t
         telling = _telling(read, true, kept) if many else read
         simple = simple_columns(read, sites, {one.term for one in telling}) if many else all_simple
         columns = [at(column, kept) for column in simple]
+        smooth = [one for one in read if not bool((one.values == np.round(one.values)).all())]
+        columns += [at(column, kept) for column in weighted_sums(smooth, true, kept[drawn(true[kept])])]
         printed = fronts(question, columns, LITERALS, DISJUNCTS)
         products = product_columns(telling) if _best(printed) < ENOUGH and not many else []
         if products:

@@ -17,6 +17,9 @@ ROUNDS = 6
 #: At each place of a growing formula so many of the best columns are taken up into the pool that improves it.
 POOLED = 12
 
+#: Disjuncts from which on disjunctions of single literals are found as disjunctions like any other.
+MANY = 3
+
 #: A longer formula is looked for as long as macro-F1 grows by this much within two literals.
 WORTH = 2e-3
 
@@ -44,7 +47,9 @@ def front(sample: Sample, literals: int, disjuncts: int) -> list[Grown]:
     found = [Grown(formula, sample.score(formula)) for formula in conjunctions(sample, literals)]
     if sample.bag is None and _best(found) < 1 - WORTH:
         opposite = sample.opposite()
-        found += [Grown(f, opposite.score(f), negated=True) for f in conjunctions(opposite, literals) if len(f[0]) > 1]
+        # A disjunction of single literals; where many disjuncts are allowed they are grown below.
+        if disjuncts <= MANY:
+            found += [Grown(f, opposite.score(f), negated=True) for f in conjunctions(opposite, literals)]
         if disjuncts > 1:
             found += [Grown(formula, sample.score(formula)) for formula in covers(sample, literals, disjuncts)]
             found += [Grown(f, opposite.score(f), negated=True) for f in covers(opposite, literals, disjuncts)]
