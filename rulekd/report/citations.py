@@ -105,15 +105,15 @@ def _drawn(formula: Formula, world: World, citation: Citation) -> Markup | None:
 def _said(formula: Formula, verdict: str, world: World, citation: Citation) -> list[str]:
     """What the network answered about the cited objects, atom by atom, and what is not known of the image."""
     if isinstance(formula, Under):
-        before = _answers(children(formula.law)[0], world, citation)
+        before = answers(children(formula.law)[0], world, citation)
         after = _answered_after(formula, verdict, world, citation)
         told = [f"answered before: {'; '.join(before)}" + (f"; after: {after}" if after else "")]
         if image(world, formula.transform) is None:
             why = "was drawn at random and not kept" if random(formula.transform) else "cannot be drawn"
             told.append(f"shown before the change only: what came after {formula.transform} {why}")
         return told
-    answers = _answers(formula, world, citation)
-    return [f"answered: {'; '.join(answers)}"] if answers else []
+    told = answers(formula, world, citation)
+    return [f"answered: {'; '.join(told)}"] if told else []
 
 
 def _answered_after(formula: Under, verdict: str, world: World, citation: Citation) -> str:
@@ -129,7 +129,7 @@ def _answered_after(formula: Under, verdict: str, world: World, citation: Citati
     return f"{right} {'yes' if (before or isinstance(formula.law, Implies)) == (verdict == 'kept') else 'no'}"
 
 
-def _answers(formula: Formula, world: World, citation: Citation) -> list[str]:
+def answers(formula: Formula, world: World, citation: Citation) -> list[str]:
     """``left_of(a, b) yes``, for every atom whose variables are all bound by the citation."""
     binding = dict(citation.binding)
     atoms = dict.fromkeys(part for part in walk(formula) if isinstance(part, Atom))

@@ -236,6 +236,17 @@ _PAPER = """
 }
 """
 
+#: Of a picture that is a file of its own: the same colours and shapes, without what places it on a page.
+PICTURE_STYLE = "\n".join(
+    (
+        _PALETTE,
+        *(line for line in _PICTURES.splitlines() if not line.startswith(("svg {", "svg[", ".chart", ".legend"))),
+        _COLOURS,
+        ".sheet { fill: var(--card); } svg .kept { fill: var(--good); } svg .broken { fill: var(--bad); }",
+        "svg .rule { font: 600 13px ui-monospace, monospace; }",
+    )
+)
+
 STYLE = "".join(
     (_PALETTE, _PAGE, _TABLES, _VERDICTS, _RULES, _PICTURES, _STRIPS, _COLOURS, _NARROW, _PAPER),
 )
