@@ -51,7 +51,7 @@ class Grounded:
     def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor]:
         """(parts, B): sums over valid groundings of the loss, or of the violation; and (B,) how many there are."""
         found, counts = [], []
-        parts = list(parts_of(views, self.width))
+        parts = list(parts_of(views, self.width, max(semantics.held(part) for part in self.parts)))
         for some in parts:
             if torch.is_grad_enabled() and len(parts) > 1:
                 sums = checkpoint(self._sums, semantics, some, sharpness, soft, use_reentrant=False)
@@ -101,10 +101,10 @@ def _width(formula: Formula, around: int) -> int:
     return max((_width(inner, around) for inner in children(formula)), default=around)
 
 
-def parts_of(views: Views, axes: int) -> Iterator[Views]:
-    """The views of some scenes at a time, so few that groundings over that many axes can be held."""
+def parts_of(views: Views, axes: int, held: int = 1) -> Iterator[Views]:
+    """The views of some scenes at a time, so few that ``held`` numbers of each grounding over the axes find room."""
     facts = views[""].facts
-    step = max(1, BLOCK // max(1, facts.objects.shape[1] ** axes))
+    step = max(1, BLOCK // max(1, held * facts.objects.shape[1] ** axes))
     if step >= len(facts):
         yield views
         return
