@@ -11,7 +11,7 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World
+from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
@@ -40,6 +40,10 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "definitions": definitions,
     "decisions": decisions,
 }
+
+#: Families that fit a formula to what they see; and the number of units under which they see all of it.
+FITTED = ("definitions", "decisions")
+FEW = 100
 
 #: Largest violation rate that is still a law.
 TOLERANCE = 0.10
@@ -98,7 +102,15 @@ def mine(
     whole = Part(facts, {}, labels, {}, None)
     discovery, confirmation = split(whole)
     return _mine(
-        discovery, confirmation, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress
+        discovery,
+        confirmation,
+        tolerance,
+        families,
+        Provenance(source="mined"),
+        (),
+        facts.vocabulary,
+        progress,
+        few=_few(whole),
     )
 
 
@@ -178,6 +190,7 @@ def extract(
         progress,
         kept,
         lambda made: teacher.facts(SceneSet(made)),
+        _few(whole),
     )
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
 
@@ -201,6 +214,7 @@ def _mine(
     progress: Report | None,
     scenes: SceneSet | None = None,
     ask: Callable[[Scenes], Facts] | None = None,
+    few: Part | None = None,
 ) -> KnowledgeGraph:
     if not 0 < tolerance < 1:
         raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
@@ -226,7 +240,9 @@ def _mine(
     for name in names:
         if name not in FAMILIES:
             raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
-        proposals = sum((FAMILIES[name](part) for part in parts), Proposals((), 0))
+        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
+        looked_at = parts if few is None or name not in FITTED else [_everything(few, ask)]
+        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
@@ -249,6 +265,9 @@ def _mine(
     )
     answers = [Answers(part.facts, part.scenes, part.labels) for part in (discovery, confirmation)]
     rules = assessed(judged.rules, about, *answers)
+    if few is not None and about:
+        rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
+        notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
@@ -262,6 +281,19 @@ def _mine(
         notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
     )
     return graph.with_entailment()
+
+
+def _few(whole: Part) -> Part | None:
+    """The whole, where it has fewer than FEW independent units."""
+    return whole if len(set(whole.facts.units.tolist())) < FEW else None
+
+
+def _everything(few: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery:
+    return Discovery(few.facts, scenes=few.scenes, ask=ask)
+
+
+def _unconfirmed(rule: Rule) -> Rule:
+    return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
 
 
 def _doubts(source: Source) -> list[str]:
