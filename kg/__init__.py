@@ -51,6 +51,7 @@ from kg.reasoning import contradiction, entails, minimal_cover
 from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status, in_words, name_of
 from kg.terms import TERMS, GeometricTerm
 from kg.text import parse, parse_term, parse_transform
+from kg.triples import Triple
 from kg.worlds import Count, World, count, holds
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "Term",
     "Threshold",
     "Transform",
+    "Triple",
     "Under",
     "UnknownNameError",
     "Vocabulary",

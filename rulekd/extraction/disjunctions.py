@@ -105,7 +105,7 @@ class Sample:
         """The same sites, where what is told is whether the truth is false. Bags have no opposite."""
         assert self.bag is None, "that no site of a bag is true is no statement about some site"
         made = Sample(self.values, ~self.truth, self.false_weight, self.true_weight, self.sizes)
-        made.__dict__ |= {"order": self.order, "binary": self.binary}  # found once for both
+        made.__dict__.update(order=self.order, binary=self.binary)  # found once for both
         return made
 
     def weigh(self, told: Bools) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.concepts import concepts, measured
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
@@ -39,6 +40,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "transforms": transforms,
     "definitions": definitions,
     "decisions": decisions,
+    "concepts": concepts,
 }
 
 #: Families that fit a formula to what they see; and the number of units under which they see all of it.
@@ -279,6 +281,11 @@ def _mine(
         worlds=_worlds(confirmation, cited),
         provenance=provenance,
         notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
+        triples=measured(
+            [triple for _, proposals in counted for triple in proposals.triples],
+            confirmation.facts,
+            confirmation.scenes,
+        ),
     )
     return graph.with_entailment()
 
