@@ -48,7 +48,23 @@ from kg.normal import canonical, clauses, explicit_distinctness, free_variables,
 from kg.objects import Object
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import contradiction, entails, minimal_cover
-from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status, in_words, name_of
+from kg.rules import (
+    Citation,
+    Counterexample,
+    Evidence,
+    Hunt,
+    Kind,
+    Ledger,
+    Probe,
+    Probes,
+    Provenance,
+    Rule,
+    Status,
+    Tried,
+    Verdict,
+    in_words,
+    name_of,
+)
 from kg.terms import TERMS, GeometricTerm
 from kg.text import parse, parse_term, parse_transform
 from kg.triples import Triple
@@ -66,6 +82,7 @@ __all__ = [
     "Compare",
     "ContradictionError",
     "Count",
+    "Counterexample",
     "Definition",
     "Evidence",
     "ExactlyOne",
@@ -77,6 +94,7 @@ __all__ = [
     "FormulaError",
     "Function",
     "GeometricTerm",
+    "Hunt",
     "Iff",
     "Implies",
     "Kind",
@@ -89,6 +107,8 @@ __all__ = [
     "Or",
     "ParseError",
     "Predicate",
+    "Probe",
+    "Probes",
     "Provenance",
     "Quantity",
     "Rule",
@@ -99,8 +119,10 @@ __all__ = [
     "Threshold",
     "Transform",
     "Triple",
+    "Tried",
     "Under",
     "UnknownNameError",
+    "Verdict",
     "Vocabulary",
     "Word",
     "World",

@@ -118,7 +118,7 @@ class KnowledgeGraph:
                     hint="Call with_entailment() once all rules are in.",
                 )
         if rule.evidence is not None:
-            for citation in (*rule.evidence.examples, *rule.evidence.counterexamples):
+            for citation in rule.evidence.citations:
                 if citation.world is not None and citation.world not in self._worlds:
                     raise unknown("world", citation.world, self._worlds, where=f"rule '{rule.name}' cites an ")
 
@@ -167,7 +167,7 @@ class KnowledgeGraph:
         close = nearest(text[:500], known)
         raise UnknownNameError(
             f"unknown rule {text[:200]!r}; the graph has {len(self)} rules",
-            hint=f"Did you mean {close!r} ({known[close].id})?" if close else "print(graph) lists them.",
+            hint=f"Did you mean {close!r} ({known[close].id})?" if close else "`rulekd kg list` lists them.",
         )
 
     def _find(self, ref: Reference) -> Rule | None:

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World
+from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.concepts import concepts, measured
+from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
@@ -24,6 +26,7 @@ from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Sour
 from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
+from rulekd.extraction.probing import probed
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
@@ -122,8 +125,10 @@ def extract(
     *,
     tolerance: float = TOLERANCE,
     families: Sequence[str] | None = None,
-    transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
+    transforms: Sequence[Transform | str] = DEFAULT_TRANSFORMS,
     seed: int = 0,
+    hunt: Effort | None = None,
+    probe: Effort | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Ask a network about scenes, and read the laws that it obeys out of its answers.
@@ -132,7 +137,8 @@ def extract(
     under each transform. Where scenes carry labels, each rule gets a second ledger, and a rule that holds in the
     network's answers but not in the data is kept as a habit, not confirmed.
 
-    seed: of the random translation and scaling.
+    seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
+    which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
     """
     started = time.monotonic()
     if not isinstance(teacher, Predictor):
@@ -150,7 +156,8 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    wanted, families_run = list(transforms), list(families or FAMILIES)
+    wanted = [parse_transform(each) if isinstance(each, str) else each for each in transforms]
+    families_run = list(families or FAMILIES)
     if "transforms" not in families_run:
         wanted = []
     labelled = _labels(kept, teacher.vocabulary)
@@ -170,6 +177,7 @@ def extract(
         if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
     whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    notes += _settled(whole.facts)
     discovery, confirmation = split(whole)
     provenance = Provenance(
         source="mined",
@@ -194,7 +202,15 @@ def extract(
         lambda made: teacher.facts(SceneSet(made)),
         _few(whole),
     )
+    if probe is not None:
+        graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
+    if hunt is not None:
+        graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, what)
 
 
 def split(whole: Part) -> tuple[Part, Part]:
@@ -301,6 +317,17 @@ def _everything(few: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery:
 
 def _unconfirmed(rule: Rule) -> Rule:
     return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
+
+
+def _settled(facts: Facts) -> list[str]:
+    """Predicates that the network always answers alike: a rule about them is kept, or broken, by that alone."""
+    notes = []
+    for name in facts.values:
+        said = facts.crisp(name)[facts.validity(name)]
+        if len(said) and bool((said == said[0]).all()):
+            word = "always" if said[0] else "never"
+            notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
+    return notes
 
 
 def _doubts(source: Source) -> list[str]:
