@@ -99,8 +99,8 @@ class Ledger:
 class Evidence:
     """What speaks for a rule.
 
-    teacher: obeyed by the teacher, on the confirmation part. data: true in the data, where labels exist. discovery:
-    the teacher on the discovery part. tolerance: the violation rate up to which the rule counts as one. level_p and
+    teacher: obeyed by the teacher, in all scenes. data: true in the data, where labels exist. discovery: the teacher
+    on the part on which the rule was proposed. undoubted: the teacher without the facts that are likely wrong. tolerance: the violation rate up to which the rule counts as one. level_p and
     chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
     tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
     counterexamples: groundings that keep and break the rule.
@@ -116,6 +116,7 @@ class Evidence:
     examined: int = 0
     examples: tuple[Citation, ...] = ()
     counterexamples: tuple[Citation, ...] = ()
+    undoubted: Ledger | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))

@@ -33,7 +33,7 @@ def extract(
     # networks and scenes bring torch
     from rulekd.cli.given import check_fraction, load_scenes, refuse_existing
     from rulekd.cli.networks import load_teacher
-    from rulekd.extraction.extract import FAMILIES, TOLERANCE
+    from rulekd.extraction.extract import FAMILIES
     from rulekd.extraction.extract import extract as extract_rules
 
     refuse_existing(out)
@@ -41,7 +41,7 @@ def extract(
     for name in wanted:
         if name not in FAMILIES:
             raise unknown("family", name, FAMILIES)
-    limit = TOLERANCE if tolerance is None else check_fraction("--tolerance", tolerance)
+    limit = None if tolerance is None else check_fraction("--tolerance", tolerance)
     loaded = load_teacher(teacher, load_scenes(scenes))
     with progress() as show:
         graph = extract_rules(

@@ -35,7 +35,8 @@ class Proposals:
 class Discovery:
     """The discovery part of the facts.
 
-    facts: what was said about the scenes. images: what was said about them transformed.
+    facts: what was said about the scenes, without what the network was unsure of. images: what was said about them
+    transformed. trusted: without what broken near-laws give away, for rules of several body atoms; None = the same.
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
     tolerance, because the share on this part is only an estimate.
     """
@@ -43,6 +44,7 @@ class Discovery:
     facts: Facts
     images: Mapping[Transform, Facts] = field(default_factory=dict)
     slack: float = 0.15
+    trusted: Facts | None = None
 
     @cached_property
     def pairs(self) -> PairCounts:
@@ -57,7 +59,7 @@ class Discovery:
     @cached_property
     def chains(self) -> ChainCounts:
         """Chains of two oriented atoms against heads."""
-        return count_chains(self.facts)
+        return count_chains(self.facts if self.trusted is None else self.trusted)
 
     def image_counts(self, transform: Transform, arity: int) -> tuple[tuple[Atom, ...], Tensor, Tensor]:
         """(atoms, either, differ) of the scene against its image."""

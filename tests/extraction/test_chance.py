@@ -64,7 +64,7 @@ def test_related_relations_are_found_and_a_frequent_head_is_not(density: float) 
 def test_drawn_renamings_agree_with_the_closed_form() -> None:
     view = View(random_facts(5, 0.4))
     body, head = parse("p(a, b) & p(b, c)"), parse("q(a, c)")
-    total, mean, variance = sampled(body, head, view, view, draws=400)
+    found = sampled(body, head, view, view, draws=400)
     x = view.facts.crisp("p").double() * view.facts.validity("p")
     y = view.facts.crisp("q").double() * view.facts.validity("q")
     paths = x @ x * ~torch.eye(7, dtype=torch.bool)
