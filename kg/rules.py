@@ -100,9 +100,10 @@ class Evidence:
     """What speaks for a rule.
 
     teacher: obeyed by the teacher, in all scenes. data: true in the data, where labels exist. discovery: the teacher
-    on the part on which the rule was proposed. undoubted: the teacher without the facts that are likely wrong. tolerance: the violation rate up to which the rule counts as one. level_p and
+    on the part on which the rule was proposed. undoubted: the teacher without the facts that are likely wrong.
+    tolerance: the violation rate up to which the rule counts as one, what errors explain included. level_p and
     chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
-    tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
+    tests passed, corrected for how many rules were tried. examined: candidates of all families. examples and
     counterexamples: groundings that keep and break the rule.
     """
 

@@ -137,7 +137,9 @@ def main() -> None:
     truth = true_table()
     entries = sum(map(len, truth.values()))
     print(f"{entries} entries in 64 cells\n")
-    print("| facts | right | seed | cells exact | entries: recall, precision | unsound cells | rules, axioms | seconds |")
+    print(
+        "| facts | right | seed | cells exact | entries: recall, precision | unsound cells | rules, axioms | seconds |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for seed in options.seeds:
         made = scenes_of(options.scenes, seed)

@@ -32,9 +32,7 @@ def with_citations(rules: Sequence[Rule], view: View, images: Mapping[str, View]
     return cited
 
 
-def _cite(
-    rule: Rule, view: View, images: Mapping[str, View], scenes: Tensor, *, broken: bool
-) -> tuple[Citation, ...]:
+def _cite(rule: Rule, view: View, images: Mapping[str, View], scenes: Tensor, *, broken: bool) -> tuple[Citation, ...]:
     if not len(scenes):
         return ()
     index = scenes.to(view.facts.objects.device)

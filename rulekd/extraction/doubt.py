@@ -15,7 +15,7 @@ Where twins never disagree there are no errors to look for, and a broken near-la
 their word. Groundings that contain a doubted fact are not valid in ``trusted``. What errors are left there is not
 known; with the blamed facts a share w of those that are true,
 
-    2 w^2  (two errors that agree with each other)   +   w / 10  (errors that no law shows)
+    (w / 2)^2  (two errors that agree with each other)   +   w / 20  (errors that no law shows)
 
 of the groundings of an atom may be wrong.
 """
@@ -37,13 +37,13 @@ MARGIN = 3.0
 
 #: Correlation above which a turned reading is taken for the same, blurred by errors: of what a network says, and of
 #: facts that are given, where errors are rare and a difference is more likely meant.
-TWINS, GIVEN_TWINS = 0.5, 0.9
+TWINS, GIVEN_TWINS = 0.5, 0.85
 
 #: A near-law is broken in at most this share of its groundings, and has at least so many.
 FEW, MIN_LIVE = 0.1, 20
 
 #: Of the errors that near-laws show, this share again is shown by none.
-HIDDEN = 0.1
+HIDDEN = 0.05
 
 
 @dataclass(frozen=True)
@@ -181,12 +181,14 @@ class Blame:
 
 
 def residual(wrong: float) -> float:
-    """Share of an atom's groundings that may be wrong without having been doubted: 2 w^2 + w / 10.
+    """Share of an atom's groundings that may be wrong without having been doubted: (w / 2)^2 + w / 20.
+
+    Half: w counts facts that were added and facts that were forgotten, and an atom suffers from one of the two.
 
     >>> residual(0.0), round(residual(0.02), 4)
-    (0.0, 0.0028)
+    (0.0, 0.0011)
     """
-    return 2 * wrong**2 + HIDDEN * wrong
+    return (wrong / 2) ** 2 + HIDDEN * wrong
 
 
 def wrong_shares(facts: Facts, best: Mapping[str, tuple[Twin, float]]) -> dict[str, float]:
@@ -206,7 +208,9 @@ def blame(facts: Facts, laws: Sequence[NearLaw]) -> Blame:
     """Which facts break near-laws, and which of them are wrong by all appearance."""
     broken = [broken_by(law, facts) for law in laws]
     names = {name for law in laws for name in (law.one[0], law.other[0])}
-    votes = {name: torch.zeros(facts.values[name].shape, dtype=torch.int16, device=facts.objects.device) for name in names}
+    votes = {
+        name: torch.zeros(facts.values[name].shape, dtype=torch.int16, device=facts.objects.device) for name in names
+    }
 
     def both(law: NearLaw, of: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         name, turned = law.other

@@ -272,9 +272,7 @@ def _account(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Fa
     return notes
 
 
-def _source(
-    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions
-) -> Source:
+def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions) -> Source:
     """A ledger's facts, with doubt cast on those that twins, near-laws or the network itself give away."""
     doubt = found.about(facts)
     return Source(

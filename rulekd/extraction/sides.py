@@ -271,9 +271,7 @@ def stacked(group: Group, facts: Facts) -> Iterator[tuple[slice, Tensor, Tensor,
         yield scenes, left, right, valid, torch.stack([made.valid(side).flatten(1) for side in group.rights], 1)
 
 
-def tallies(
-    formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None
-) -> tuple[Tensor, Tensor]:
+def tallies(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> tuple[Tensor, Tensor]:
     """(live, broken) groundings of every rule in every scene, two (K, B) int64 tensors on the CPU."""
     live = torch.zeros(len(formulas), len(view.facts), dtype=torch.int64)
     broken = torch.zeros_like(live)
@@ -297,5 +295,3 @@ def tallies(
 def _gathered(left: Tensor, right: Tensor, one: Tensor, other: Tensor) -> Tensor:
     """(B, K) float64 on the CPU: the products of all sides, of which each rule takes one."""
     return (left @ right.transpose(1, 2)).cpu()[:, one, other].double()
-
-
