@@ -8,25 +8,27 @@ import secrets
 from pathlib import Path
 
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Replace the file at ``path`` by ``text`` in UTF-8: a new file beside it, flushed to disk, then renamed.
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Replace the file at ``path`` by ``content``, text in UTF-8: a new file beside it, flushed to disk, then renamed.
 
-    A reader sees the old text or the new one, never a mixture. On an error (full disk, no permission) the old file
+    A reader sees the old content or the new one, never a mixture. On an error (full disk, no permission) the old file
     is untouched, nothing is left behind, and the OSError goes on to the caller.
     """
     target = Path(path).resolve()  # through a link: the file that it names is replaced, not the link
     beside = target.with_name(f".{target.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}.new")
     try:
-        with open(beside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(beside, "xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
             os.chmod(beside, target.stat().st_mode & 0o7777)
         os.replace(beside, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)  # the file that was asked for, not the one beside it
         raise
     _sync_folder(target.parent)
 

@@ -195,7 +195,7 @@ def _rule_edges(rule: Rule, content: Content) -> Iterator[Edge]:
     for axiom in rule.entailed_by:
         yield Edge(node, f"rule:{axiom}", "entailed_by", rule.id)
     if rule.evidence is not None:
-        for citation in (*rule.evidence.examples, *rule.evidence.counterexamples):
+        for citation in rule.evidence.citations:
             if citation.world is not None:
                 yield Edge(node, f"world:{citation.world}", "cites", rule.id)
 

@@ -22,6 +22,18 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The same as a table in Markdown, the first row its heads.
+
+    >>> print(markdown([["name", "support"], ["near", "12"]]))
+    | name | support |
+    |---|---|
+    | near | 12 |
+    """
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return "\n".join([f"| {lines[0]} |", "|" + "---|" * len(rows[0]), *(f"| {line} |" for line in lines[1:])])
+
+
 def rate_text(interval: tuple[float, float] | None) -> str:
     """A violation rate's interval in per cent, or why there is none.
 

@@ -13,15 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rulekd.constraints import Constraints, Reading, compile
-    from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
-    from rulekd.extraction import extract, mine
+    from rulekd.distillation import (
+        Comparison,
+        Labels,
+        Measures,
+        Rules,
+        Run,
+        SoftLabels,
+        Training,
+        compare,
+        distill,
+        evaluate,
+    )
+    from rulekd.extraction import Effort, extract, hunt, mine, probe
     from rulekd.facts import Facts
     from rulekd.networks import build
     from rulekd.predictor import Predictor
     from rulekd.scenes import Scenes, SceneSet
 
 _HOMES = {
+    "Comparison": "rulekd.distillation",
     "Constraints": "rulekd.constraints",
+    "Effort": "rulekd.extraction",
     "Facts": "rulekd.facts",
     "Labels": "rulekd.distillation",
     "Measures": "rulekd.distillation",
@@ -34,15 +47,20 @@ _HOMES = {
     "SoftLabels": "rulekd.distillation",
     "Training": "rulekd.distillation",
     "build": "rulekd.networks",
+    "compare": "rulekd.distillation",
     "compile": "rulekd.constraints",
     "distill": "rulekd.distillation",
     "evaluate": "rulekd.distillation",
     "extract": "rulekd.extraction",
+    "hunt": "rulekd.extraction",
     "mine": "rulekd.extraction",
+    "probe": "rulekd.extraction",
 }
 
 __all__ = [
+    "Comparison",
     "Constraints",
+    "Effort",
     "Facts",
     "Labels",
     "Measures",
@@ -55,11 +73,14 @@ __all__ = [
     "SoftLabels",
     "Training",
     "build",
+    "compare",
     "compile",
     "distill",
     "evaluate",
     "extract",
+    "hunt",
     "mine",
+    "probe",
 ]
 
 

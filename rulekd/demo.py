@@ -12,13 +12,14 @@ from typing import TypeAlias
 
 from kg import KnowledgeGraph, Vocabulary
 from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Training, distill, evaluate
+from rulekd.distillation.measures import liveliness
 from rulekd.distillation.transfers import Transfer
 from rulekd.extraction import extract
 from rulekd.extraction.extract import FAMILIES
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
 from rulekd.networks import build
 from rulekd.report import Arm, Report
-from rulekd.report.runs import versions
+from rulekd.report.provenance import augmented, mined, settings, surroundings
 from rulekd.report.wording import percent
 from rulekd.scenes import SceneSet
 from rulekd.scenes.furniture import RELATIONS
@@ -138,7 +139,7 @@ def _as_one(show: Show, what: str) -> Show:
 
 def report_of(found: Demonstration) -> Report:
     """The page about it."""
-    settings, test = found.settings, found.scenes.part("test")
+    given, test = found.settings, found.scenes.part("test")
     best, soft, labels = (found.students[name] for name in ("soft+rules", "soft", "labels"))
     size = found.teacher.parameters / best.parameters
     lines = (
@@ -153,29 +154,38 @@ def report_of(found: Demonstration) -> Report:
             f"labels alone; rules violated {percent(best.violation)}, {percent(soft.violation)}, "
             f"{percent(labels.violation)}.",
         ),
-        ("Judged on", f"{len(test)} rooms that neither teacher nor students learned from; one seed, {settings.seed}."),
+        ("Judged on", f"{len(test)} rooms that neither teacher nor students learned from; one seed, {given.seed}."),
     )
-    arms = [Arm("teacher", found.teacher, found.teaching.history, tuple(found.teaching.warnings))]
+    arms = [Arm("teacher", (found.teacher,), (found.teaching.history,), tuple(found.teaching.warnings), "sees boxes")]
     arms += [
-        Arm(TITLES[name], found.students[name], run.history, tuple(run.warnings)) for name, run in found.runs.items()
+        Arm(
+            TITLES[name],
+            (found.students[name],),
+            (run.history,),
+            tuple(run.warnings),
+            "sees points",
+            liveliness(found.students[name], found.teacher),
+        )
+        for name, run in found.runs.items()
     ]
+    ruled = found.runs["soft+rules"]
     return Report(
         title="Rules from a teacher, for a student",
         lines=lines,
         arms=tuple(arms),
         graph=found.graph,
+        plan=tuple(one for t in ruled.transfers if isinstance(t, Rules) for one in t.constraints.planned),
         facts=(
             ("rooms", f"{len(found.scenes)}, {found.scenes.source}, fingerprint {found.scenes.fingerprint}"),
-            ("teacher", f"sees boxes, {settings.teacher_epochs} epochs on labels, {found.graph.provenance.teacher}"),
-            (
-                "students",
-                f"see points, {settings.steps} steps each, soft labels at temperature {settings.temperature:g}",
-            ),
-            ("versions", ", ".join(f"{name} {number}" for name, number in versions())),
-            ("time", found.graph.provenance.time),
+            ("teacher", f"fingerprint {found.teaching.predictor.fingerprint}; {settings(found.teaching.training)}"),
+            *mined(found.graph),
+            ("students", f"soft labels at temperature {given.temperature:g}; {settings(ruled.training)}"),
+            ("seed", str(given.seed)),
+            *surroundings(),
         ),
         notes=(
             "Every student is told about the same rooms and trained for the same number of steps; its thresholds are "
             "chosen on those rooms. Only rules see the others.",
+            *augmented(ruled.transfers),
         ),
     )

@@ -39,7 +39,7 @@ def world(scenes: int, rate: float, seed: int, objects: int = 8) -> Facts:
 
 
 def counted(facts: Facts) -> Interval | None:
-    return ledger(tally(RULE, View(facts), {})).interval
+    return ledger(tally(RULE, View(facts))).interval
 
 
 def mined(facts: Facts) -> Interval | None:

@@ -62,8 +62,15 @@ def true_table() -> Table:
 
 
 def scenes_of(count: int, seed: int) -> Tensor:
+    """(count, 10, 4): uniform boxes; every tenth scene holds the three that nest, each in the interior of the next.
+
+    Uniform boxes alone show these in one of 26 sets of 600 scenes, and no table can hold what is not seen.
+    """
     generator = torch.Generator().manual_seed(seed)
-    return boxes()[torch.randint(225, (count, 10), generator=generator)]
+    made = boxes()[torch.randint(225, (count, 10), generator=generator)]
+    nested = torch.rand(count, generator=generator) < 0.1
+    made[nested, :3] = torch.tensor([(0, 0, 5, 5), (1, 1, 4, 4), (2, 2, 3, 3)])
+    return made
 
 
 def pairs_of(made: Tensor) -> Tensor:

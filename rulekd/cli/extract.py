@@ -8,12 +8,17 @@ from typing import Annotated
 import typer
 
 from kg.errors import unknown
+from rulekd.cli.completing import run_folders
 from rulekd.cli.kg import record
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
 
 Network = Annotated[
-    str, typer.Option(help="A run directory, module:build or file.py:build (a function that returns a Predictor).")
+    str,
+    typer.Option(
+        help="A run directory, module:build or file.py:build (a function that returns a Predictor).",
+        autocompletion=run_folders,
+    ),
 ]
 SceneFile = Annotated[Path, typer.Option(help="A file of scenes; those of its test part are not read.")]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
+from rulekd.run_files import CHECKPOINT, is_free
 from rulekd.scenes import SceneSet
 
 
@@ -25,15 +27,32 @@ def load_graph(path: Path) -> KnowledgeGraph:
     return KnowledgeGraph.load(path)
 
 
-def refuse_existing(out: Path) -> None:
-    """Raise where something lies at ``out``, before any work; an empty folder is no obstacle to a run."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+def refuse_existing(out: Path, *, resume: bool = False, left: str = CHECKPOINT) -> None:
+    """Raise where something lies at ``out``, before any work; an empty folder is no obstacle to a run.
+
+    resume: go on with what an interrupted command has left there, the file ``left``; then it must be there.
+    """
+    if resume:
+        if not (out / left).is_file():
+            raise RulekdError(f"--resume: there is no {left} in {out}", hint="Leave --resume out to start anew.")
+        return
+    if (out / left).is_file() and not (out / "report.html").exists():
+        raise RulekdError(
+            f"{out} holds what an interrupted command has left",
+            hint="The same command with --resume goes on with it; or choose another --out.",
+        )
+    if not is_free(out):
         raise RulekdError(f"{out} exists already, and nothing is overwritten", hint="Choose another --out.")
-    for parent in out.parents:
-        if parent.exists():
-            if not parent.is_dir():
-                raise RulekdError(f"{out} cannot be made: {parent} is no folder", hint="Choose another --out.")
-            break
+    parent = next(parent for parent in out.absolute().parents if parent.exists())
+    if not parent.is_dir():
+        raise RulekdError(f"{out} cannot be made: {parent} is no folder", hint="Choose another --out.")
+    try:
+        with tempfile.TemporaryFile(dir=parent):  # rights alone do not tell: a disk may be full, or read-only
+            pass
+    except OSError as wrong:
+        raise RulekdError(
+            f"{out} cannot be made: nothing can be written in {parent}: {wrong.strerror}", hint="Choose another --out."
+        ) from wrong
 
 
 def check_fraction(option: str, value: float) -> float:

@@ -10,13 +10,16 @@ import typer
 
 from kg import Citation, KnowledgeGraph, Ledger, Rule, Status, in_words
 from kg.tables import aligned, rate_text
+from rulekd.cli.completing import rule_names
 from rulekd.cli.manners import JsonFlag, answer, overview
 from rulekd.cli.tables import fields, percent
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)
 
 File = Annotated[Path, typer.Argument(help="A graph file, such as rooms.kg.json.", metavar="FILE")]
-Refs = Annotated[list[str], typer.Argument(help="Rules, each by its id, name or text.", metavar="RULE...")]
+Refs = Annotated[
+    list[str], typer.Argument(help="Rules, each by its id, name or text.", metavar="RULE...", autocompletion=rule_names)
+]
 Reason = Annotated[str, typer.Option(help="Why; kept with the rule.")]
 
 
@@ -41,7 +44,9 @@ def list_rules(
 @commands.command("show")
 def show(
     file: File,
-    rule: Annotated[str, typer.Argument(help="A rule by its id, name or text.", metavar="RULE")],
+    rule: Annotated[
+        str, typer.Argument(help="A rule by its id, name or text.", metavar="RULE", autocompletion=rule_names)
+    ],
     as_json: JsonFlag = False,
 ) -> None:
     """Show one rule: what it says, what speaks for it and against it, where it comes from."""

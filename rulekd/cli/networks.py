@@ -14,10 +14,11 @@ from typing import Any
 
 from kg.errors import RulekdError, nearest, unknown
 from rulekd.cli.manners import log
-from rulekd.distillation.run import load_run, load_weights, read_record
+from rulekd.distillation.run import load_run, load_weights, network_of
 from rulekd.networks import NETWORKS, build
 from rulekd.networks.layout import ReadPoints
 from rulekd.predictor import Predictor
+from rulekd.run_files import read_record
 from rulekd.scenes import SceneSet
 
 #: How points are sampled for a network that needs them where the scenes have none; a run records it.
@@ -56,7 +57,7 @@ def load_student(word: str, scenes: SceneSet, seed: int) -> Loaded:
 def load_trained(folder: Path, scenes: SceneSet) -> Loaded:
     """The student of a run directory, and the scenes with points sampled as they were for its training."""
     record = read_record(folder)
-    network, points = record["network"], record.get("points")
+    network, points = network_of(record, folder), record.get("points")
     if points is not None and scenes.scenes.points is None:
         scenes = scenes.with_points(**points)
     if "build" not in network:

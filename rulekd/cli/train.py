@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import RulekdError
+from rulekd.cli.completing import networks, run_folders
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import counting, progress
 from rulekd.cli.tables import fields
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 
 def train(
     student: Annotated[
-        str, typer.Option(help="A built-in network, a run directory to go on from, module:build or file.py:build.")
+        str,
+        typer.Option(
+            help="A built-in network, a run directory to go on from, module:build or file.py:build.",
+            autocompletion=networks,
+        ),
     ],
     scenes: Annotated[Path, typer.Option(help="A file of scenes; its train part is learned from.")],
     out: Annotated[Path, typer.Option(help="The run directory to make; never an existing one.")],
-    teacher: Annotated[str | None, typer.Option(help="A run directory, module:build or file.py:build.")] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="A run directory, module:build or file.py:build.", autocompletion=run_folders),
+    ] = None,
     kg: Annotated[Path | None, typer.Option(help="A graph file: its axioms are trained.")] = None,
     share: Annotated[
         float, typer.Option(help="Share of the train scenes that is labelled; only rules see the others.")
@@ -40,6 +48,9 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate of AdamW.")] = 3e-3,
     seed: Annotated[int, typer.Option(help="Of first weights, shares and batches.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that an interrupt has left in --out.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a network. Without --teacher and --kg: on labels alone."""
@@ -47,8 +58,10 @@ def train(
     from rulekd.cli.given import load_graph, load_scenes, refuse_existing
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import Training, distill
+    from rulekd.distillation.run import leave_interrupted
+    from rulekd.run_files import CHECKPOINT
 
-    refuse_existing(out)
+    refuse_existing(out, resume=resume)
     if epochs is not None and steps is not None:
         raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
     if temperature is not None and teacher is None:
@@ -70,17 +83,6 @@ def train(
     if others is not None and graph is None:
         log(f"note: without --kg the {len(others)} scenes outside the share are not used")
         others = None
-    with progress() as show:
-        run = distill(
-            None if master is None else master.predictor,
-            pupil.predictor,
-            labelled,
-            transfers,
-            unlabelled=others,
-            seed=seed,
-            training=settings,
-            progress=counting(show, "training"),
-        )
     about: dict[str, Any] = {
         "scenes": str(scenes.resolve()),
         "scenes_fingerprint": fingerprint,
@@ -89,6 +91,24 @@ def train(
         "share": share,
         "points": pupil.points,
     }
+    try:
+        with progress() as show:
+            run = distill(
+                None if master is None else master.predictor,
+                pupil.predictor,
+                labelled,
+                transfers,
+                unlabelled=others,
+                seed=seed,
+                training=settings,
+                progress=counting(show, "training"),
+                checkpoint=out / CHECKPOINT,
+            )
+    except KeyboardInterrupt:
+        if (out / CHECKPOINT).exists():
+            leave_interrupted(out, graph, about)
+            log(f"checkpoint written: {out / CHECKPOINT}; the same command with --resume goes on with it")
+        raise
     run.save(out, build=pupil.build, about=about)
     run.report(out / "report.html")
     log(f"written: {out}")

@@ -10,8 +10,8 @@ bound; the Lukasiewicz t-norm computes the same number). A network that is hones
     loss = -min(0, log sum_i P_i),        d loss / d logit_i = -+ (P_i / S) (1 - P_i),   S = sum_j P_j < 1,
 
 zero on the same set (where S >= 1; at the kink S = 1 the gradient taken is 0), and alive at the worst violation:
-at logits of +-120 the gradients of the literals still add up to 1. Probabilities are kept scaled by 2^70, so that
-sigmoid(-120) = 7.7e-53 does not vanish in float32.
+at logits of +-120 the gradients of the literals still add up to 1. Probabilities are kept scaled by 2^60, so that
+sigmoid(-120) = 7.7e-53 does not vanish in float32; log-odds beyond +-122 count as 122, with the gradient of 122.
 
 It fits noisy teachers and rules that nearly hold. It is silent while all literals sit near 0.4: sharpen the logits
 (``sharpness=3``) where a rule is to bite earlier.
@@ -19,101 +19,152 @@ It fits noisy teachers and rules that nearly hold. It is silent while all litera
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
-from rulekd.constraints.clause import Axes
+from rulekd.constraints.degrees import Degrees
+from rulekd.constraints.kernel import Kernel, log_
 
-#: Probabilities are multiplied by 2^70.
-SCALE = 2.0**70
-LOG_SCALE = 70 * 0.6931471805599453
+#: Probabilities are multiplied by 2^60: the square of a scaled one, and a sum over 2,000 objects of the inverse of the
+#: least one, still fit float32.
+SCALE = 2.0**60
 
-#: Groundings that are held at once.
-BLOCK = 2**18
+#: Log-odds are held within these bounds; sigmoid(-122) * 2^60 is a normal number of float32.
+LIMIT = 122.0
+
+#: Groundings that are held at once: half a megabyte, which stays in the cache of a core.
+BLOCK = 2**17
 
 
-def factors(grounded: list[tuple[Axes, Tensor]], masks: Mapping[Axes, Tensor]) -> dict[Axes, Tensor]:
-    """Scaled sums of probabilities by axes; 1 (no violation) wherever a place is not allowed.
+#: The log-probability of a given fact that is false: far below that of any network's answer.
+NEVER = -200.0
 
-    grounded: (axes, log P) of each literal. The factors of a clause add up to S * 2^70.
+
+@dataclass(frozen=True)
+class Coherent(Degrees):
+    """Truth is the log of the greatest probability that the marginals allow.
+
+    "or" adds probabilities up to 1, "and" takes the least: the Boole-Frechet bounds, so that the violation 1 - truth
+    is a lower bound of the probability of breaking the formula.
     """
-    sums: dict[Axes, Tensor] = {}
-    for axes, log_p in grounded:
-        scaled = (log_p + LOG_SCALE).exp()
-        sums[axes] = sums[axes] + scaled if axes in sums else scaled
-    kept = next(iter(sums.values()))
-    return {
-        axes: torch.where(mask, sums[axes], SCALE) if axes in sums else torch.where(mask, kept.new_zeros(()), SCALE)
-        for axes, mask in masks.items()
-    }
+
+    def kernel(self, *, soft: bool) -> Kernel:
+        return CoherentKernel(soft)
+
+    def literal(self, z: Tensor) -> Tensor:
+        held = z.clamp(-LIMIT, LIMIT)
+        return logsigmoid(z + (held - z).detach())  # beyond the limit the gradient is that of the limit
+
+    def given(self, held: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.zeros(held.shape, dtype=dtype, device=held.device).masked_fill(~held, NEVER)
+
+    def both(self, left: Tensor, right: Tensor) -> Tensor:
+        return torch.minimum(left, right)
+
+    def either(self, left: Tensor, right: Tensor) -> Tensor:
+        return torch.logaddexp(left, right).clamp(max=0)
+
+    def every(self, truth: Tensor, witness: Tensor, axes: tuple[int, ...]) -> Tensor:
+        return truth.masked_fill(~witness, 0.0).amin(axes)
+
+    def some(self, truth: Tensor, witness: Tensor, axes: tuple[int, ...]) -> Tensor:
+        return torch.logsumexp(truth.masked_fill(~witness, NEVER), axes).clamp(NEVER, 0)
+
+    def loss(self, truth: Tensor) -> Tensor:
+        # where every literal is given and false nobody can be taught
+        return torch.where(truth <= -LIMIT - 10, 0.0, -truth)
+
+    def violation(self, truth: Tensor) -> Tensor:
+        return -torch.expm1(truth)
 
 
-def losses(by_axes: Mapping[Axes, Tensor]) -> tuple[Tensor, Tensor]:
-    """(sum of losses, sum of violations) over all groundings of each scene, both (B,); the second without gradient.
+@dataclass(frozen=True)
+class CoherentKernel(Kernel):
+    """The number of a literal is its scaled probability; factors add up to S.
 
-    by_axes: ``factors``, all with B scenes. Memory grows with the factors, n^2 for three variables, never n^3:
-    groundings are held in blocks, and their gradients are made in the forward pass.
+    soft: sum the violations 1 - S, which are reported, and not the losses -log S, which train.
     """
-    total, violation = _Coherent.apply(tuple(by_axes), *by_axes.values())  # type: ignore[no-untyped-call] # torch's own
-    return total, violation
+
+    soft: bool = False
+    invalid: float = SCALE
+    absent: float = 0.0
+    given: tuple[float, float] = (SCALE, 2.0**-120)
+
+    def fill(self, z: Tensor) -> None:
+        # 2^60 / (1 + e^-z), where e^-z is the square of a number that does not overflow
+        z.clamp_(-LIMIT, LIMIT).mul_(-0.5 / math.log(2)).exp2_().mul_(SCALE**-0.5)
+        z.mul_(z).add_(1 / SCALE).reciprocal_()
+
+    def slope(self, numbers: Tensor) -> Tensor:
+        return torch.mul(numbers, numbers).mul_(-1 / SCALE).add_(numbers)
+
+    def join(self, parts: Sequence[Tensor]) -> Tensor:
+        return reduce(torch.add, parts)
+
+    def unjoin(self, slopes: Tensor, parts: Sequence[Tensor], number: int) -> Tensor:
+        return slopes
+
+    def flat(self, factor: Tensor) -> Tensor:
+        rows, batch = factor.shape[:2]
+        flat = factor.reshape(rows * batch, -1)
+        return self._sums(flat.clamp(max=SCALE)).reshape(rows, batch)
+
+    def flat_slopes(self, factor: Tensor) -> Tensor:
+        return _inverse_(factor.clamp(max=SCALE)).neg_()
+
+    def triple(self, ab: Tensor, ac: Tensor, bc: Tensor) -> Tensor:
+        sums = ab.new_zeros(len(ab))
+        for items, _, s in _blocks(ab, ac, bc):
+            sums[items] += self._sums(s.clamp_(max=SCALE).flatten(1))
+        return sums
+
+    def triple_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        slopes = torch.empty_like(ab), torch.empty_like(ac), torch.zeros_like(bc)
+        for items, rows, s in _blocks(ab, ac, bc):
+            inverse = _inverse_(s)
+            torch.sum(inverse, 3, out=slopes[0][items, rows])
+            torch.sum(inverse, 2, out=slopes[1][items, rows])
+            slopes[2][items] += inverse.sum(1)
+        return slopes[0].neg_(), slopes[1].neg_(), slopes[2].neg_()
+
+    def _sums(self, s: Tensor) -> Tensor:
+        """(X,): sums over (X, G) scaled S, none above the scale; written over."""
+        if self.soft:
+            return s.mul_(-1 / SCALE).add_(1).sum(1)
+        return _log_(s).sum(1).neg_()
 
 
-class _Coherent(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, axes: tuple[Axes, ...], *given: Tensor) -> tuple[Tensor, Tensor]:
-        """Sum of -log S over groundings with S < 1, and of 1 - S; the gradient is -1 / S in each factor."""
-        count = max((axis for group in axes for axis in group), default=-1) + 1
-        size = max((value.shape[1] for value in given if value.dim() > 1), default=1)
-        batch = given[0].shape[0]
-        total, violation = given[0].new_zeros(batch), given[0].new_zeros(batch)
-        needed = any(ctx.needs_input_grad[1:])
-        grads = [torch.zeros_like(value) if needed else value for value in given]
-        # A block is some scenes whole, or, where one scene is too large, some rows of its first variable.
-        step = max(1, BLOCK // max(size**count, 1))
-        rows = size if step > 1 or count < 2 else max(1, BLOCK // max(size ** (count - 1), 1))
-        for first in range(0, batch, step):
-            scenes = slice(first, min(first + step, batch))
-            for row in range(0, max(size, 1), max(rows, 1)):
-                part = [_cut(value[scenes], group, row, rows) for value, group in zip(given, axes, strict=True)]
-                laid = [_lay(value, group, count) for value, group in zip(part, axes, strict=True)]
-                s = laid[0]
-                for value in laid[1:]:
-                    s = s + value
-                broken = ~(s >= SCALE)  # NaN is not held back: it must be seen in the loss
-                # S = 0 only where every literal is given and false: broken, but there is nobody to teach.
-                learnable = broken & ~(s <= 0)
-                inner = tuple(range(1, count + 1))
-                total[scenes] -= _sum(torch.where(learnable, s.log() - LOG_SCALE, 0.0), inner)
-                violation[scenes] += _sum(torch.where(broken, 1 - s / SCALE, 0.0), inner)
-                if needed:
-                    weight = torch.where(learnable, -1 / s, 0.0)
-                    for grad, group in zip(grads, axes, strict=True):
-                        others = tuple(axis + 1 for axis in range(count) if axis not in group)
-                        _cut(grad[scenes], group, row, rows).add_(_sum(weight, others))
-        if needed:
-            ctx.save_for_backward(*grads)
-        ctx.mark_non_differentiable(violation)
-        return total, violation
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        """Chain rule; each scene's loss has its own upstream gradient."""
-        grads = ctx.saved_tensors
-        return None, *(grad * upstream.reshape(-1, *(1,) * (grad.dim() - 1)) for grad in grads)
+def _blocks(ab: Tensor, ac: Tensor, bc: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """(items, rows of a, S over them and all b, c) of three factors (X, N, N), in one workspace."""
+    count, size = ab.shape[:2]
+    if not count or not size:
+        return
+    step = max(1, BLOCK // size**3)
+    rows = size if step > 1 else max(1, BLOCK // size**2)
+    workspace = ab.new_empty(min(step, count), min(rows, size), size, size)
+    for first in range(0, count, step):
+        items = slice(first, min(first + step, count))
+        for row in range(0, size, rows):
+            some = slice(row, min(row + rows, size))
+            s = workspace[: items.stop - first, : some.stop - row]
+            torch.add(ab[items, some, :, None], bc[items, None], out=s)
+            yield items, some, s.add_(ac[items, some, None])
 
 
-def _cut(value: Tensor, group: Axes, row: int, rows: int) -> Tensor:
-    """The part of a factor that belongs to some rows of the first variable; all of it when it does not speak of it."""
-    return value[:, row : row + rows] if group and group[0] == 0 else value
+def _inverse_(s: Tensor) -> Tensor:
+    """In place: 1 / s below the scale, 0 from there on."""
+    return torch.threshold_(s.reciprocal_(), 1 / SCALE, 0.0)
 
 
-def _lay(value: Tensor, group: Axes, count: int) -> Tensor:
-    sizes = iter(value.shape[1:])
-    return value.reshape(value.shape[0], *(next(sizes) if axis in group else 1 for axis in range(count)))
-
-
-def _sum(value: Tensor, axes: tuple[int, ...]) -> Tensor:
-    return value.sum(axes) if axes else value
+def _log_(s: Tensor) -> Tensor:
+    """In place: log S of scaled sums."""
+    if s.device.type == "cpu" and (not s.numel() or float(s.amin()) > 2.0**-60):
+        return log_(s.mul_(1 / SCALE))  # exact where S is nearly 1
+    # the same function's own value at the scale, so that S = 1 costs exactly nothing
+    return log_(s).sub_(log_(s.new_full((16,), SCALE))[0])

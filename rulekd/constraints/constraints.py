@@ -2,63 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Literal as Choice
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
-import torch
 from torch import Tensor, nn
 
 from kg import ArityError, Formula, Kind, KnowledgeGraph, Rule, RulekdError, Status, Vocabulary, parse
 from kg.errors import unknown
-from kg.formulas import Atom, ExactlyOne, Transform, Under, walk
-from rulekd.constraints import coherent, consistency, exclusive, product
-from rulekd.constraints.clause import Axes, Literal, allowed, count_valid, grounded
+from kg.formulas import Atom, Transform, Under, walk
+from rulekd.constraints.coherent import Coherent
+from rulekd.constraints.layout import Layout
 from rulekd.constraints.plan import Backend, Planned, plan
+from rulekd.constraints.product import Product
+from rulekd.constraints.reading import Reading, find
+from rulekd.constraints.semantics import Semantics
 from rulekd.facts import Facts
-from rulekd.grounding import View, count, ground, outer_atoms, sides
+from rulekd.grounding import View, sides
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
-from rulekd.truth import place, truth
 
-Semantics: TypeAlias = Choice["coherent", "product"]
 Rules: TypeAlias = KnowledgeGraph | Iterable[Rule | Formula | str]
 
-#: Added before the p-th root, whose slope at 0 is infinite.
-TINY = 1e-12
+#: The semantics that have a name, made with the exponent p.
+SEMANTICS: Mapping[str, type[Coherent] | type[Product]] = {"coherent": Coherent, "product": Product}
 
 
 def compile(
     rules: Rules,
-    semantics: Semantics = "coherent",
+    semantics: str | Semantics = "coherent",
     p: float = 1,
     *,
     sharpness: float = 1.0,
+    body: float = 1.0,
+    weights: Mapping[str, float] | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Constraints:
     """Rules as a differentiable loss.
 
     rules: a graph (its axioms, without rejected ones and habits of the teacher), or rules, formulas or texts.
-    semantics: how a clause is broken by degrees: ``"coherent"`` or ``"product"``, see the files of those names.
-    Equalities, laws under a transform and counts have one meaning of their own.
+    semantics: how a rule is broken by degrees: ``"coherent"``, ``"product"`` or one of your own; see the files of
+    those names. Under these two, equalities, laws under a transform and counts have one meaning of their own.
     p: exponent of the product semantics. sharpness: logits are multiplied by it in clauses, never in equalities.
+    body: what the gradient of a clause's negative literals is multiplied by; below 1 a Horn rule rather makes its head
+    true than its body false. weights: of rules in the loss, by id, name or text; 1 where unsaid.
     vocabulary: the predicates, where some have a meaning on the diagonal.
 
+    >>> import torch
     >>> constraints = compile(["left_of(a, b) & left_of(b, c) -> left_of(a, c)"])
     >>> logits = {"left_of": torch.tensor([[[0., 9, -9], [-9, 0, 9], [-9, -9, 0]]])}
     >>> reading = constraints(logits)
     >>> reading["transitive(left_of)"].live, reading["transitive(left_of)"].strict
     (1, 1.0)
     """
-    if semantics not in ("coherent", "product"):
-        raise RulekdError(f"unknown semantics {semantics!r}", hint="Use 'coherent' or 'product'.")
-    for name, number, least in (("p", p, 1), ("sharpness", sharpness, 0)):
-        if not isinstance(number, int | float) or not (number > 0 and number >= least):
-            raise RulekdError(f"{name} is {number!r}", hint="Give p of 1 or more, and a sharpness above 0.")
+    if not isinstance(semantics, Semantics) and semantics not in SEMANTICS:
+        raise RulekdError(f"unknown semantics {semantics!r}", hint=f"Use one of {', '.join(map(repr, SEMANTICS))}.")
+    for name, number, least in (("p", p, 1), ("sharpness", sharpness, 0), ("body", body, -1)):
+        if not isinstance(number, int | float) or not (
+            number > least or number == least == 1 or number == 0 == least + 1
+        ):
+            raise RulekdError(
+                f"{name} is {number!r}", hint="Give p of 1 or more, a sharpness above 0, and a body of 0 or more."
+            )
     words = rules.vocabulary if vocabulary is None and isinstance(rules, KnowledgeGraph) else vocabulary
-    return Constraints(tuple(plan(rule) for rule in trainable(rules)), semantics, float(p), float(sharpness), words)
+    chosen = semantics if isinstance(semantics, Semantics) else _named(semantics, float(p))
+    planned = tuple(plan(rule, chosen, words) for rule in trainable(rules))
+    made = Constraints(planned, chosen, float(sharpness), float(body), words, {})
+    return made.reweight(weights) if weights else made
+
+
+def _named(name: str, p: float) -> Semantics:
+    return Product(p) if name == "product" else Coherent()
 
 
 def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
@@ -83,17 +97,32 @@ def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
 
 
 class Constraints(nn.Module):
-    """Compiled rules. Call it with logits by predicate name; it has no weights of its own."""
+    """Compiled rules. Call it with logits by predicate name; it has no weights of its own that train.
+
+    planned: each rule and how it trains. weights: of rules in the loss, by id, where they are not 1.
+    """
 
     def __init__(
-        self, planned: tuple[Planned, ...], semantics: Semantics, p: float, sharpness: float, words: Vocabulary | None
+        self,
+        planned: tuple[Planned, ...],
+        semantics: Semantics,
+        sharpness: float,
+        body: float,
+        words: Vocabulary | None,
+        weights: Mapping[str, float],
     ) -> None:
         super().__init__()
         self.planned = planned
         self.semantics = semantics
-        self.p = p
         self.sharpness = sharpness
+        self.body = body
         self.vocabulary = words
+        self.weights = dict(weights)
+        self._spoken = {atom.predicate for one in planned for atom in walk(one.rule.formula) if isinstance(atom, Atom)}
+        self._checked: set[tuple[tuple[str, str, int], ...]] = set()
+        self._layouts: dict[tuple[str, ...], tuple[tuple[Planned, ...], Layout, Layout]] = {}
+        for images in ((), tuple(sorted(map(str, self.views)))):
+            self._read(images)  # torch.compile must find these made
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -111,9 +140,47 @@ class Constraints(nn.Module):
         return {one.rule.name: one.why for one in self.planned if one.backend is Backend.NONE}
 
     def plan(self) -> str:
-        """A line a rule: its backend, and why."""
-        width = max((len(one.rule.name) for one in self.planned), default=0)
-        return "\n".join(f"{one.rule.name:<{width}}  {one.backend.value}: {one.why}" for one in self.planned)
+        """A line a rule: its backend, the cost in n objects, and why."""
+        rows = [(one.rule.name, one.backend.value, one.cost, one.why) for one in self.planned]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+        return "\n".join(
+            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
+        )
+
+    def add(self, rules: Rules) -> Constraints:
+        """With more rules. One that is known is taken anew; an edited one takes the place and weight of the old."""
+        planned = {one.rule.id: one for one in self.planned}
+        weights = dict(self.weights)
+        for rule in trainable(rules):
+            old = rule.replaces if rule.replaces in planned else rule.id
+            if old in weights:
+                weights[rule.id] = weights.pop(old)
+            new = plan(rule, self.semantics, self.vocabulary)
+            planned = {rule.id if k == old else k: new if k == old else v for k, v in planned.items()} | {rule.id: new}
+        return self._with(tuple(planned.values()), weights)
+
+    def drop(self, *refs: str) -> Constraints:
+        """Without some rules, by id, name or text."""
+        gone = {find(ref, self.planned).rule.id for ref in refs}
+        kept = tuple(one for one in self.planned if one.rule.id not in gone)
+        return self._with(kept, {rule: weight for rule, weight in self.weights.items() if rule not in gone})
+
+    def reweight(self, weights: Mapping[str, float]) -> Constraints:
+        """With other weights of rules in the loss, by id, name or text; the others keep theirs.
+
+        >>> import torch
+        >>> constraints = compile(["p(a) -> q(a)", "~p(a)"]).reweight({"~p(a)": 3})
+        >>> round(constraints({"p": torch.full((1, 1), 9.0), "q": torch.full((1, 1), 9.0)}).loss.item(), 2)
+        6.75
+        """
+        for ref, weight in weights.items():
+            if not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+                raise RulekdError(f"the weight of {ref!r} is {weight!r}", hint="Give a number of 0 or more.")
+        named = {find(ref, self.planned).rule.id: float(weight) for ref, weight in weights.items()}
+        return self._with(self.planned, self.weights | named)
+
+    def _with(self, planned: tuple[Planned, ...], weights: Mapping[str, float]) -> Constraints:
+        return Constraints(planned, self.semantics, self.sharpness, self.body, self.vocabulary, weights)
 
     def forward(
         self,
@@ -151,264 +218,36 @@ class Constraints(nn.Module):
                     f"{view.facts.objects.shape[1]} objects",
                     hint="Give the same scenes, in the same order and padding.",
                 )
-        for name in images:
-            if name not in map(str, self.views):
-                raise unknown("view", name, map(str, self.views), where="no rule is about it: ")
-        read = [
-            one
-            for one in self.planned
-            if not isinstance(one.rule.formula, Under) or str(one.rule.formula.transform) in images
-        ]
-        for one in read:
-            _check(one.rule, view.facts, images)
-        return Reading(self, tuple(read), view, images)
+        read, layout, soft = self._read(tuple(sorted(images)))
+        shapes = tuple((k, n, x.dim()) for k, v in (("", view), *images.items()) for n, x in v.facts.values.items())
+        if shapes not in self._checked:
+            for one in read:
+                _check(one.rule, view.facts, images)
+            self._checked.add(shapes)
+        return Reading(read, layout, soft, self.weights, view, images)
+
+    def _read(self, images: tuple[str, ...]) -> tuple[tuple[Planned, ...], Layout, Layout]:
+        """The rules that can be read where these images are given, and what computes them; made once."""
+        if images not in self._layouts:
+            for name in images:
+                if name not in map(str, self.views):
+                    raise unknown("view", name, map(str, self.views), where="no rule is about it: ")
+            read = tuple(
+                one
+                for one in self.planned
+                if not isinstance(one.rule.formula, Under) or str(one.rule.formula.transform) in images
+            )
+            trains, soft = (Layout(read, self.semantics, self.sharpness, self.body, soft) for soft in (False, True))
+            self._layouts[images] = (read, trains, soft)
+        return self._layouts[images]
 
     def _facts(self, logits: Mapping[str, Tensor], mask: Tensor | None) -> Facts:
-        spoken = {atom.predicate for rule in self.rules for atom in walk(rule.formula) if isinstance(atom, Atom)}
-        kept = {name: value for name, value in logits.items() if name in spoken}
+        kept = {name: value for name, value in logits.items() if name in self._spoken}
         facts = Facts(kept or dict(logits), mask=mask)
         if self.vocabulary is None:
             return facts
         shared = Vocabulary({name: p for name, p in self.vocabulary.items() if name in facts.values})
         return replace(facts, valid=diagonal_validity(facts.objects, shared))
-
-
-@dataclass(frozen=True)
-class Reading(Mapping[str, "RuleReading"]):
-    """One pass of the constraints over a batch. ``reading.loss`` trains; the rest is computed when it is asked for."""
-
-    constraints: Constraints
-    planned: tuple[Planned, ...]
-    view: View
-    images: Mapping[str, View]
-
-    @cached_property
-    def loss(self) -> Tensor:
-        """Scalar >= 0: the mean over rules of the mean over valid groundings. 0 when no rule trains."""
-        parts = list(self.losses.values())
-        if not parts:
-            return sum(
-                (value.sum() * 0 for value in self.view.facts.values.values() if value.is_floating_point()),
-                torch.zeros(()),
-            )
-        return torch.stack(parts).mean()
-
-    @cached_property
-    def losses(self) -> dict[str, Tensor]:
-        """Scalar loss by rule id, of the rules that train."""
-        return {rule: loss for rule, (loss, _) in self._measured.items()}
-
-    @cached_property
-    def _measured(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """(loss, soft violation) by rule id."""
-        found: dict[str, tuple[Tensor, Tensor]] = {}
-        found |= _clause_rules(self)
-        for one in self.planned:
-            if one.backend in (Backend.CONSISTENCY, Backend.TWO_PASSES):
-                found[one.rule.id] = _equality(one, self)
-            elif one.backend is Backend.EXCLUSIVE:
-                found[one.rule.id] = _exclusive(one, self)
-        return {one.rule.id: found[one.rule.id] for one in self.planned if one.rule.id in found}
-
-    def __getitem__(self, ref: str) -> RuleReading:
-        """By rule id, name or text."""
-        for one in self.planned:
-            if ref in (one.rule.id, one.rule.name, str(one.rule.formula)):
-                return RuleReading(one.rule, self)
-        known = {one.rule.id for one in self.planned}
-        if ref not in known and any(c in ref for c in "(<~|&"):
-            wanted = Rule(parse(ref)).id
-            if wanted in known:
-                return self[wanted]
-        raise unknown("rule", ref, [one.rule.name for one in self.planned])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(one.rule.id for one in self.planned)
-
-    def __len__(self) -> int:
-        return len(self.planned)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-@dataclass(frozen=True)
-class Binding:
-    """One grounding: the number of the scene in the batch, the object of each variable, P of each atom."""
-
-    scene: int
-    objects: Mapping[str, int]
-    truth: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class RuleReading:
-    """What one rule reads in a batch."""
-
-    rule: Rule
-    reading: Reading
-
-    @property
-    def loss(self) -> Tensor:
-        """Scalar >= 0, what trains."""
-        return self._measured[0]
-
-    @property
-    def violation(self) -> float:
-        """Soft violation: its mean over valid groundings, >= 0; 0 means that the rule holds."""
-        return float(self._measured[1])
-
-    @property
-    def _measured(self) -> tuple[Tensor, Tensor]:
-        if self.rule.id not in self.reading._measured:
-            raise RulekdError(
-                f"rule {self.rule.name!r} is not trained: {self.reading.constraints.untrained[self.rule.name]}",
-                hint="Its strict violation and its live groundings can be read.",
-            )
-        return self.reading._measured[self.rule.id]
-
-    @cached_property
-    def _counts(self) -> tuple[int, int]:
-        with torch.no_grad():
-            live, broken = count(self.rule.formula, self.reading.view, self.reading.images)
-        return int(live.sum()), int(broken.sum())
-
-    @property
-    def live(self) -> int:
-        """Number of groundings whose body is true at a threshold of one half."""
-        return self._counts[0]
-
-    @property
-    def strict(self) -> float | None:
-        """Share of the live groundings that break the rule; None when there is none."""
-        live, broken = self._counts
-        return broken / live if live else None
-
-    def _atoms(self, view: View, images: Mapping[str, View]) -> Iterator[tuple[str, Atom, Facts]]:
-        """Each atom outside quantifiers with its title, and the facts that it is read from."""
-        formula = self.rule.formula
-        if isinstance(formula, Under):
-            left, right = sides(formula.law)
-            image = images[str(formula.transform)]
-            yield from ((str(atom), atom, view.facts) for atom in outer_atoms(left))
-            yield from ((f"{formula.transform}: {atom}", atom, image.facts) for atom in outer_atoms(right))
-        else:
-            yield from ((str(atom), atom, view.facts) for atom in outer_atoms(formula))
-
-    @torch.no_grad()
-    def worst(self, k: int = 5) -> list[Binding]:
-        """The k groundings that break the rule most surely: those whose least sure atom is surest."""
-        view, images = self.reading.view, self.reading.images
-        grounding = ground(self.rule.formula, view, images)
-        shape = grounding.broken.shape
-        chances = {}
-        for title, atom, facts in self._atoms(view, images):
-            placed = place(facts.values[atom.predicate], atom.arguments, grounding.variables)
-            chances[title] = consistency.probability(placed).expand(shape)
-        certain = torch.full(shape, 0.5, device=grounding.broken.device)  # of a rule without atoms outside quantifiers
-        sure = torch.stack([certain, *((chance - 0.5).abs() for chance in chances.values())]).amin(0)
-        ranked = torch.where(grounding.broken, sure, -1.0).flatten()
-        found = []
-        for flat in ranked.argsort(descending=True, stable=True)[:k].tolist():
-            if ranked[flat] < 0:
-                break
-            where = [int(i) for i in torch.unravel_index(torch.tensor(flat), shape)]
-            objects = dict(zip(grounding.variables, where[1:], strict=True))
-            found.append(Binding(where[0], objects, {name: float(c[tuple(where)]) for name, c in chances.items()}))
-        return found
-
-
-def _clause_rules(reading: Reading) -> dict[str, tuple[Tensor, Tensor]]:
-    """(loss, violation) of every rule made of clauses; clauses of one shape are computed as one."""
-    constraints, facts = reading.constraints, reading.view.facts
-    sharp = View(
-        replace(
-            facts,
-            values={n: v if v.dtype == torch.bool else v * constraints.sharpness for n, v in facts.values.items()},
-        ),
-        reading.view.scenes,
-    )
-    stacks: dict[tuple[Axes, ...], list[tuple[str, dict[Axes, Tensor], Tensor]]] = {}
-    for one in reading.planned:
-        for clause in one.clauses:
-            masks = allowed(clause, sharp)
-            parts = list(grounded(clause, sharp))
-            made = (
-                coherent.factors(parts, masks)
-                if constraints.semantics == "coherent"
-                else product.factors(parts, masks, constraints.p)
-            )
-            stacks.setdefault(clause.shape, []).append((one.rule.id, made, count_valid(masks).sum()))
-    sums: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    for rows in stacks.values():
-        stacked = {axes: torch.cat([made[axes] for _, made, _ in rows]) for axes in rows[0][1]}
-        if constraints.semantics == "coherent":
-            loss, violation = coherent.losses(stacked)
-        else:
-            loss = product.losses(stacked)
-            violation = loss.detach()
-        for place_in, (rule, _, valid) in enumerate(rows):
-            scenes = slice(place_in * len(facts), (place_in + 1) * len(facts))
-            mean, soft = (t[scenes].sum() / valid.clamp_min(1).to(t.dtype) for t in (loss, violation))
-            if constraints.semantics == "product" and constraints.p > 1:
-                mean, soft = ((t + TINY) ** (1 / constraints.p) for t in (mean, soft))
-            sums.setdefault(rule, []).append((mean, soft))
-    return {
-        rule: (torch.stack([m for m, _ in parts]).mean(), torch.stack([s for _, s in parts]).mean())
-        for rule, parts in sums.items()
-    }
-
-
-def _equality(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
-    """(loss, violation) of an equality of two literals, in one scene or in a scene and its image."""
-    formula = one.rule.formula
-    other = reading.images[str(formula.transform)] if isinstance(formula, Under) else reading.view
-    left, right = one.literals
-    sides = [_side(left, one, reading.view), _side(right, one, other)]
-    valid = reading.view.facts.groundings(len(one.variables))
-    for literal, view in ((left, reading.view), (right, other)):
-        valid = valid & view.askable(literal.formula, one.variables)
-    return _mean(consistency.losses(*sides), valid), _mean(consistency.violations(*sides).detach(), valid)
-
-
-def _exclusive(one: Planned, reading: Reading) -> tuple[Tensor, Tensor]:
-    """(loss, violation) of exactly_one or at_most_one."""
-    valid = reading.view.facts.groundings(len(one.variables))
-    for literal in one.literals:
-        valid = valid & reading.view.askable(literal.formula, one.variables)
-    members = [_side(literal, one, reading.view) for literal in one.literals]
-    logits = torch.stack([_as_logits(member).expand(valid.shape) for member in members])
-    at_least = isinstance(one.rule.formula, ExactlyOne)
-    return (
-        _mean(exclusive.losses(logits, at_least=at_least), valid),
-        _mean(exclusive.violations(logits, at_least=at_least).detach(), valid),
-    )
-
-
-#: Log-odds that stand for certainty where a count holds a given fact.
-CERTAIN = 200.0
-
-
-def _side(literal: Literal, one: Planned, view: View) -> Tensor:
-    """A literal along the axes of its rule: float log-odds, or bool where it is given."""
-    if isinstance(literal.formula, Atom):
-        value = place(view.facts.values[literal.formula.predicate], literal.formula.arguments, one.variables)
-    else:
-        value = truth(literal.formula, one.variables, view)
-    if literal.positive:
-        return value
-    return ~value if value.dtype == torch.bool else -value
-
-
-def _as_logits(side: Tensor) -> Tensor:
-    if side.dtype == torch.bool:
-        return torch.where(side, CERTAIN, -CERTAIN)
-    return side.float() if side.dtype.itemsize < 4 else side
-
-
-def _mean(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean over valid groundings; 0 when there is none."""
-    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp_min(1)
 
 
 def _check(rule: Rule, facts: Facts, images: Mapping[str, View]) -> None:

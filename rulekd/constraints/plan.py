@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from kg import FormulaError, Rule
+from kg import FormulaError, Rule, Vocabulary
 from kg.formulas import (
+    And,
     AtMostOne,
     Atom,
     Compare,
@@ -16,13 +17,18 @@ from kg.formulas import (
     ForAll,
     Formula,
     Iff,
+    Implies,
     Not,
+    Or,
     Same,
     Under,
+    children,
     walk,
 )
 from kg.normal import clauses, free_variables
 from rulekd.constraints.clause import Clause, Literal
+from rulekd.constraints.grounded import Grounded
+from rulekd.constraints.semantics import Semantics
 from rulekd.grounding import sides
 
 
@@ -33,68 +39,176 @@ class Backend(Enum):
     CONSISTENCY = "consistency"
     EXCLUSIVE = "exclusive"
     TWO_PASSES = "consistency between two passes"
+    GROUNDED = "grounding by grounding"
     NONE = "not trained"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One clause of a rule. scale: of its sum of literals. weight, soft_weight: of its loss and of its violation."""
+
+    clause: Clause
+    scale: float = 1.0
+    weight: float = 1.0
+    soft_weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Planned:
     """One rule and how it is trained.
 
-    clauses: for ``CLAUSES``. literals: the two sides of an equality, or the members of an exclusive set, laid
-    along the axes of ``variables``. why: the reason for the backend, or for training nothing.
+    terms: its clauses; the two sides of an equality are one. grounded: for ``GROUNDED``. why: the reason for the
+    backend, or for training nothing.
     """
 
     rule: Rule
     backend: Backend
-    variables: tuple[str, ...]
-    clauses: tuple[Clause, ...] = ()
-    literals: tuple[Literal, ...] = ()
+    terms: tuple[Term, ...] = ()
+    grounded: Grounded | None = None
     why: str = ""
 
+    @property
+    def cost(self) -> str:
+        """Time and memory for n objects, of one scene."""
+        if self.backend is Backend.NONE:
+            return "-"
+        if self.grounded is not None:
+            return f"n^{self.grounded.width} time, n^{self.grounded.width} memory for some scenes at once"
+        axes = max(term.clause.variables for term in self.terms)
+        wide = max((len(literal.axes) for term in self.terms for literal in term.clause.literals), default=0)
+        return f"n^{axes} time, n^{max(min(axes, 2), wide)} memory"
 
-def plan(rule: Rule) -> Planned:
-    """Pick the backend by the rule's shape."""
+
+def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None) -> Planned:
+    """Pick the backend by the rule's shape. words: the predicates, where some have a meaning on the diagonal."""
     formula = rule.formula
+    reason = _untrainable(formula, words) or semantics.refuses(formula)
+    if reason:
+        return Planned(rule, Backend.NONE, why=reason)
+    if semantics.whole and not isinstance(formula, Under):
+        return Planned(rule, Backend.GROUNDED, grounded=Grounded.whole(formula), why="a small group, read as a whole")
     variables = free_variables(formula)
+    equality = _equality(formula, variables)
+    if equality:
+        passes = isinstance(formula, Under)
+        backend = Backend.TWO_PASSES if passes else Backend.CONSISTENCY
+        why = "an equality of scene and image" if passes else "an equality of two literals"
+        return Planned(rule, backend, (equality,), why=why)
+    counted = _count(formula, variables)
+    if counted:
+        return Planned(rule, Backend.EXCLUSIVE, counted, why="a count of literals")
     if any(isinstance(inner, Exists | ForAll) for inner in walk(formula)):
-        return Planned(rule, Backend.NONE, variables, why="quantifiers inside a rule are judged, not yet trained")
-    if isinstance(formula, Under):
-        pair = _literals(sides(formula.law), variables)
-        if pair and isinstance(formula.law, Iff):
-            return Planned(rule, Backend.TWO_PASSES, variables, literals=pair, why="an equality of scene and image")
-        return Planned(rule, Backend.NONE, variables, why="only 'under T: p <-> q' of two atoms is trained")
-    if isinstance(formula, Iff):
-        pair = _literals((formula.left, formula.right), variables)
-        if pair and pair[0].axes == pair[1].axes:
-            if all(isinstance(literal.formula, Compare) for literal in pair):
-                return Planned(rule, Backend.NONE, variables, why="both sides are given: the network speaks in neither")
-            return Planned(rule, Backend.CONSISTENCY, variables, literals=pair, why="an equality of two literals")
-    if isinstance(formula, ExactlyOne | AtMostOne):
-        members = _literals(formula.parts, variables)
-        if members and not any(isinstance(literal.formula, Compare) for literal in members):
-            return Planned(rule, Backend.EXCLUSIVE, variables, literals=members, why="a count of literals")
+        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why="it quantifies over objects")
+    if semantics.kernel(soft=False) is None:
+        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why="the semantics has no faster way")
     try:
-        found = tuple(
-            Clause.of(kept, variables) for clause in clauses(formula) if (kept := _distinct(clause)) is not None
-        )
-    except FormulaError as error:
-        return Planned(rule, Backend.NONE, variables, why=error.message)
-    if not any(isinstance(literal.formula, Atom) for clause in found for literal in clause.literals):
-        return Planned(rule, Backend.NONE, variables, why="it speaks of geometry only: the network speaks nowhere")
-    return Planned(rule, Backend.CLAUSES, variables, clauses=found, why=f"{len(found)} clause(s)")
+        found = _clauses(formula, variables)
+    except FormulaError as error:  # more clauses than anyone would train on
+        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why=error.message)
+    if found is None:
+        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why="its two sides are no literals")
+    if not found:
+        return Planned(rule, Backend.NONE, why="it holds in every scene")
+    if not all(clause.literals for clause in found):
+        return Planned(rule, Backend.NONE, why="no scene with as many objects fulfils it")
+    share = 1 / len(found)
+    terms = tuple(Term(clause, weight=share, soft_weight=share) for clause in found)
+    return Planned(rule, Backend.CLAUSES, terms, why=f"{len(found)} clause{'s' * (len(found) > 1)}")
 
 
-def _literals(parts: Sequence[Formula], variables: tuple[str, ...]) -> tuple[Literal, ...]:
-    """The parts as literals, or nothing when one of them is more than that."""
-    inner = [part.part if isinstance(part, Not) else part for part in parts]
-    if not all(isinstance(part, Atom | Compare) for part in inner):
-        return ()
-    # One clause a part keeps the order in which the parts were given.
-    return tuple(Clause.of((part,), variables).literals[0] for part in parts)
+def _untrainable(formula: Formula, words: Vocabulary | None) -> str:
+    spoken = False
+    for inner in walk(formula):
+        if isinstance(inner, Atom):
+            spoken = True
+            meant = words is not None and inner.predicate in words and words[inner.predicate].diagonal
+            if len(set(inner.arguments)) < len(inner.arguments) and not meant:
+                return f"'{inner}' names an object twice, and {inner.predicate!r} has no meaning there"
+        elif isinstance(inner, Under) and inner is not formula:
+            return "'under' stands inside another formula"
+    return "" if spoken else "it speaks of geometry only: the network speaks nowhere"
 
 
-def _distinct(clause: frozenset[Formula]) -> frozenset[Formula] | None:
-    """Without a = b, which distinct variables never fulfil; None for a clause that a != b makes true."""
-    if any(isinstance(part, Not) and isinstance(part.part, Same) for part in clause):
+def _equality(formula: Formula, variables: tuple[str, ...]) -> Term | None:
+    """p <-> q of two literals over the same objects, in one scene or in a scene and its image."""
+    law, view = (formula.law, str(formula.transform)) if isinstance(formula, Under) else (formula, "")
+    if not isinstance(law, Iff):
         return None
-    return frozenset(part for part in clause if not isinstance(part, Same))
+    left, right = Literal.of(law.left, variables), Literal.of(law.right, variables, view)
+    if left is None or right is None or left.axes != right.axes or left == right:
+        return None
+    return Term(Clause((left, right), len(variables)))
+
+
+def _count(formula: Formula, variables: tuple[str, ...]) -> tuple[Term, ...]:
+    """exactly_one and at_most_one of literals: too many, and too few.
+
+    At most one of n holds where the probabilities of their opposites add up to n - 1.
+    """
+    if not isinstance(formula, ExactlyOne | AtMostOne):
+        return ()
+    members = [Literal.of(part, variables) for part in formula.parts]
+    literals = [member for member in members if member is not None and isinstance(member.source.formula, Atom)]
+    if len(literals) < len(members) or len(set(literals)) < len(members):
+        return ()
+    others = len(members) - 1
+    opposite = [Literal(x.source, not x.positive, x.axes) for x in literals]
+    many = Term(Clause.of(opposite, len(variables)), 1 / others, 1.0, float(others))
+    few = Term(Clause.of(literals, len(variables)))
+    return (many, few) if isinstance(formula, ExactlyOne) else (many,)
+
+
+def _clauses(formula: Formula, variables: tuple[str, ...]) -> list[Clause] | None:
+    """The clauses that are not true of all distinct objects; None where a law under a transform has others."""
+    if isinstance(formula, Under):
+        left, right = sides(formula.law)
+        body = _disjuncts(left, False, "")
+        head = _disjuncts(right, True, str(formula.transform))
+        if isinstance(formula.law, Iff) or body is None or head is None:
+            return None
+        found = [body + head]
+    else:
+        simple = _disjuncts(formula, True, "")
+        found = [[(part, "") for part in clause] for clause in clauses(formula)] if simple is None else [simple]
+    made = [_clause(parts, variables) for parts in found]
+    return [clause for clause in made if clause is not None]
+
+
+def _disjuncts(formula: Formula, positive: bool, view: str) -> list[tuple[Formula, str]] | None:
+    """The formula as one disjunction of literals; None when it is more than that. Most rules are."""
+    match formula:
+        case Atom() | Compare() | Same():
+            return [(formula if positive else Not(formula), view)]
+        case Not(part):
+            return _disjuncts(part, not positive, view)
+        case Or() | And() | Implies():
+            if isinstance(formula, And) == positive:
+                return None
+            inner = children(formula)
+            signs = (not positive, positive) if isinstance(formula, Implies) else (positive,) * len(inner)
+            found: list[tuple[Formula, str]] = []
+            for part, sign in zip(inner, signs, strict=True):
+                more = _disjuncts(part, sign, view)
+                if more is None:
+                    return None
+                found += more
+            return found
+        case _:
+            return None
+
+
+def _clause(parts: Sequence[tuple[Formula, str]], variables: tuple[str, ...]) -> Clause | None:
+    """None for a clause that distinct objects always fulfil."""
+    literals: dict[Literal, None] = {}
+    for part, view in parts:
+        inner = part.part if isinstance(part, Not) else part
+        if isinstance(inner, Same):
+            if (inner.left == inner.right) != isinstance(part, Not):
+                return None  # a != b of distinct objects, or a = a
+            continue
+        literal = Literal.of(part, variables, view)
+        assert literal is not None, f"{part} is no literal"
+        if Literal(literal.source, not literal.positive, literal.axes) in literals:
+            return None
+        literals[literal] = None
+    return Clause.of(literals, len(variables))

@@ -23,7 +23,7 @@ class Labels(Transfer):
         return "labels"
 
     def loss(self, step: Step) -> Tensor:
-        """Scalar >= 0; its gradient in a logit is (P - label) / number of groundings."""
+        """(R,) >= 0; the gradient in a logit is (P - label) / number of groundings of its run."""
         targets = step.batch.labels
         if targets is None:
             raise RulekdError("Labels() needs labels, and the scenes have none", hint="Use SoftLabels, or label them.")
@@ -32,4 +32,4 @@ class Labels(Transfer):
             for name, label in targets.values.items()
             if name in step.logits
         }
-        return mean_over(losses, targets.valid, step.batch.taught)
+        return mean_over(losses, targets.valid, step)

@@ -31,16 +31,19 @@ class Entry:
         return {name: value / total if total else 0.0 for name, value in self.gradients.items()}
 
 
-def gradient_norms(terms: Mapping[str, Tensor], module: nn.Module) -> dict[str, float]:
-    """Norm of the gradient of each term in all weights of the module. The graph is kept."""
+def gradient_norms(terms: Mapping[str, Tensor], module: nn.Module, runs: int = 1) -> dict[str, Tensor]:
+    """(R,) by term: norm of each run's gradient of the term in all of its weights. The graph is kept.
+
+    terms: (R,) each. With several runs every weight of the module is (R, ...).
+    """
     weights = [p for p in module.parameters() if p.requires_grad]
     norms = {}
     for name, term in terms.items():
-        if not term.requires_grad:
-            norms[name] = 0.0
-            continue
-        grads = torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True)
-        norms[name] = float(torch.stack([g.square().sum() for g in grads if g is not None]).sum().sqrt())
+        norms[name] = torch.zeros(runs)
+        if term.requires_grad:
+            grads = torch.autograd.grad(term.sum(), weights, retain_graph=True, allow_unused=True)
+            squares = [g.reshape(runs, -1).square().sum(1) for g in grads if g is not None]
+            norms[name] = torch.stack(squares).sum(0).sqrt().cpu()
     return norms
 
 

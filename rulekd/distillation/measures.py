@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
@@ -26,7 +26,8 @@ class Measures:
 
     f1: at calibrated thresholds. f1_at_half: at one half. average_precision: of the ranking, no threshold.
     violation: strict share of live groundings that break a rule, mean over rules. violations: the same by rule name.
-    fidelity: share of groundings in which network and teacher decide alike. parameters: trainable ones.
+    live: live groundings by rule name. fidelity: share of groundings in which network and teacher decide alike.
+    parameters: trainable ones.
     """
 
     f1: float | None
@@ -36,10 +37,24 @@ class Measures:
     fidelity: float | None
     parameters: int
     violations: Mapping[str, float]
+    live: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """The measures as plain data."""
         return asdict(self)
+
+
+#: A network with fewer live groundings than this share of its teacher's, mean over rules, obeys by saying nothing.
+VACUOUS = 0.8
+
+
+def liveliness(measures: Measures, teacher: Measures) -> float | None:
+    """Live groundings of a network as a share of its teacher's, the mean over rules; None without rules.
+
+    A share above 1 counts as 1: who says more does not make up for rules that are never put to the test.
+    """
+    shares = [min(1.0, measures.live.get(rule, 0) / count) for rule, count in teacher.live.items() if count]
+    return float(np.mean(shares)) if shares else None
 
 
 def evaluate(
@@ -50,55 +65,71 @@ def evaluate(
     graph: its axioms are judged, the same for every network that is compared. A law under a transform asks the
     network about the transformed scenes too, and is left out where a transform cannot act on what they hold.
     """
-    if not len(scenes):
-        raise RulekdError("there are no scenes to evaluate on", hint="Check the file and the part.")
-    answers = predictor.facts(scenes)
-    shared = [name for name in predictor.vocabulary if name in scenes.scenes.labels]
-    f1 = at_half = precision = None
-    if shared:
-        truth = labels_as_facts(scenes).only(shared)
-        f1 = macro(shared, lambda name: _f1(answers, truth, name))
-        half = replace(answers, thresholds={})
-        at_half = macro(shared, lambda name: _f1(half, truth, name))
-        precision = macro(shared, lambda name: _average_precision(answers, truth, name))
-    by_rule = {} if graph is None else violations(predictor, scenes, trainable(graph), answers)
-    return Measures(
-        f1=f1,
-        f1_at_half=at_half,
-        average_precision=precision,
-        violation=float(np.mean(list(by_rule.values()))) if by_rule else None,
-        fidelity=None if teacher is None else fidelity(answers, teacher.facts(scenes)),
-        parameters=predictor.parameters,
-        violations=by_rule,
-    )
+    return Examination(scenes, () if graph is None else trainable(graph), teacher).of(predictor)
 
 
-def violations(
-    predictor: Predictor, scenes: SceneSet, rules: Sequence[Rule], answers: Facts | None = None
-) -> dict[str, float]:
-    """Strict violation by rule name; rules without live groundings, or about unknown predicates, are left out."""
-    view = View(predictor.facts(scenes) if answers is None else answers, scenes.scenes)
-    images: dict[str, View] = {}
-    found = {}
-    for rule in rules:
-        spoken = {atom.predicate for atom in walk(rule.formula) if isinstance(atom, Atom)}
-        if not spoken <= set(predictor.vocabulary):
-            continue
-        if isinstance(rule.formula, Under):
-            transform = rule.formula.transform
-            if unacted(transform, scenes.scenes):
+class Examination:
+    """The same questions for several networks; what does not depend on the network is worked out once.
+
+    rules: judged in the order given. teacher: whose decisions fidelity is held against.
+    """
+
+    def __init__(self, scenes: SceneSet, rules: Sequence[Rule] = (), teacher: Predictor | None = None) -> None:
+        if not len(scenes):
+            raise RulekdError("there are no scenes to evaluate on", hint="Check the file and the part.")
+        self.scenes = scenes
+        self.rules = tuple(rules)
+        self.decisions = None if teacher is None else teacher.facts(scenes)
+        self._images: dict[Transform, SceneSet] = {}
+
+    def of(self, predictor: Predictor) -> Measures:
+        """What one network measures."""
+        answers = predictor.facts(self.scenes)
+        shared = [name for name in predictor.vocabulary if name in self.scenes.scenes.labels]
+        f1 = at_half = precision = None
+        if shared:
+            truth = labels_as_facts(self.scenes).only(shared)
+            f1 = macro(shared, lambda name: _f1(answers, truth, name))
+            half = replace(answers, thresholds={})
+            at_half = macro(shared, lambda name: _f1(half, truth, name))
+            precision = macro(shared, lambda name: _average_precision(answers, truth, name))
+        counts = self._counts(predictor, answers)
+        by_rule = {name: broken / live for name, (live, broken) in counts.items() if live}
+        return Measures(
+            f1=f1,
+            f1_at_half=at_half,
+            average_precision=precision,
+            violation=float(np.mean(list(by_rule.values()))) if by_rule else None,
+            fidelity=None if self.decisions is None else fidelity(answers, self.decisions),
+            parameters=predictor.parameters,
+            violations=by_rule,
+            live={name: live for name, (live, _) in counts.items()},
+        )
+
+    def _counts(self, predictor: Predictor, answers: Facts) -> dict[str, tuple[int, int]]:
+        """(live, broken) by rule name; rules about unknown predicates, or that cannot be tested, are left out."""
+        view = View(answers, self.scenes.scenes)
+        images: dict[str, View] = {}
+        found = {}
+        for rule in self.rules:
+            spoken = {atom.predicate for atom in walk(rule.formula) if isinstance(atom, Atom)}
+            if not spoken <= set(predictor.vocabulary):
                 continue
-            if str(transform) not in images:
-                images[str(transform)] = View(predictor.facts(image_of(scenes, transform)))
-        live, broken = count(rule.formula, view, images)
-        if int(live.sum()):
-            found[rule.name] = float(broken.sum() / live.sum())
-    return found
+            if isinstance(rule.formula, Under):
+                transform = rule.formula.transform
+                if unacted(transform, self.scenes.scenes):
+                    continue
+                if str(transform) not in images:
+                    images[str(transform)] = View(predictor.facts(self._image(transform)))
+            live, broken = count(rule.formula, view, images)
+            found[rule.name] = int(live.sum()), int(broken.sum())
+        return found
 
-
-def image_of(scenes: SceneSet, transform: Transform) -> SceneSet:
-    """The scenes under a transform; the random ones are drawn with seed 0, so that all networks see the same."""
-    return scenes.transformed(transform, seed=0)
+    def _image(self, transform: Transform) -> SceneSet:
+        """The scenes under a transform; the random ones are drawn with seed 0, so that all networks see the same."""
+        if transform not in self._images:
+            self._images[transform] = self.scenes.transformed(transform, seed=0)
+        return self._images[transform]
 
 
 def fidelity(student: Facts, teacher: Facts) -> float | None:

@@ -11,8 +11,8 @@ from torch import Tensor
 from kg import RulekdError
 from rulekd.constraints import Constraints, compile, trainable
 from rulekd.constraints.constraints import Rules as Given
-from rulekd.constraints.constraints import Semantics
 from rulekd.constraints.plan import Backend
+from rulekd.constraints.semantics import Semantics
 from rulekd.distillation.augmentation import Augmentation
 from rulekd.distillation.transfers import Step, Transfer
 
@@ -32,7 +32,7 @@ class Rules(Transfer):
     graph: Given
     weight: float = 1.0
     sharpness: float = 3.0
-    semantics: Semantics = "coherent"
+    semantics: str | Semantics = "coherent"
     p: float = 1.0
     augment: bool = True
     ramp: float = field(default=0.25)
@@ -63,14 +63,15 @@ class Rules(Transfer):
         return made if made.sources else None
 
     def loss(self, step: Step) -> Tensor:
-        """Scalar >= 0; 0 where the student obeys all rules, or is unsure enough that it may."""
+        """(R,) >= 0; 0 where the student obeys all rules, or is unsure enough that it may."""
         reading = self.constraints(step.logits, mask=step.batch.scenes.mask, scenes=step.batch.scenes)
         equality = {one.rule.id for one in self.constraints.planned if one.backend is Backend.CONSISTENCY}
         terms: list[Tensor] = []
+        losses = reading.losses_by_run(step.runs)
         for wanted in (True, False):
-            parts = [loss for rule, loss in reading.losses.items() if (rule in equality) is wanted]
+            parts = [loss for rule, loss in losses.items() if (rule in equality) is wanted]
             if parts:
-                terms.append(torch.stack(parts).mean())
+                terms.append(torch.stack(parts).mean(0))
         if not terms:
-            return step.batch.scenes.mask.new_zeros((), dtype=torch.float32)
-        return torch.stack(terms).sum() * min(1.0, step.done / self.ramp if self.ramp else 1.0)
+            return torch.zeros(step.runs, device=step.batch.scenes.device)
+        return torch.stack(terms).sum(0) * min(1.0, step.done / self.ramp if self.ramp else 1.0)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -19,15 +19,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from kg import FileFormatError, KnowledgeGraph, RulekdError
+from kg.files import write_atomically
 from rulekd.distillation.ledger import Entry, warnings_of
 from rulekd.distillation.rules import Rules
 from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.networks import describe, from_spec
 from rulekd.predictor import Predictor
+from rulekd.run_files import CHECKPOINT, GRAPH, METRICS, RECORD, RUN_VERSION, WEIGHTS, is_free, lying_in, read_record
 from rulekd.scenes import SceneSet
 
-RUN_VERSION = 1
+Status: TypeAlias = Literal["finished", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ class Run:
         """Write the run directory: run.json, weights.safetensors, metrics.jsonl and, with rules, graph.kg.json.
 
         build: how the network is made (``module:function``) when it is none of the built-in ones. about: further
-        facts for run.json (scenes, teacher). The folder appears whole or not at all; nothing is overwritten.
+        facts for run.json (scenes, teacher). The folder appears whole or not at all; nothing is overwritten but what
+        an interrupted training has left there.
         """
         target = Path(folder)
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        if not is_free(target) and not is_interrupted(target):
             raise RulekdError(f"{target} exists already, and nothing is overwritten", hint="Choose another --out.")
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as made:
@@ -85,57 +88,73 @@ class Run:
             draft.mkdir()
             self._write(draft, build, about or {})
             if target.exists():
-                target.rmdir()
+                os.replace(target, Path(made) / "before")
             os.replace(draft, target)
         return target
 
     def _write(self, folder: Path, build: str | None, about: Mapping[str, Any]) -> None:
         network = {"build": build, "thresholds": self.predictor.thresholds} if build else describe(self.predictor)
         record = {
-            "version": RUN_VERSION,
+            **circumstances("finished"),
             "network": network,
-            "transfers": [_describe(transfer) for transfer in self.transfers],
+            "transfers": [describe_transfer(transfer) for transfer in self.transfers],
             "training": asdict(self.training),
             "seed": self.seed,
             "parameters": self.predictor.parameters,
             "fingerprint": self.predictor.fingerprint,
-            "command": sys.argv,
-            "environment": {"rulekd": version("rulekd"), "torch": torch.__version__, "python": sys.version.split()[0]},
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "warnings": self.warnings,
             **about,
         }
-        (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         weights = {name: t.detach().cpu().contiguous().clone() for name, t in self.student.state_dict().items()}
-        save_file(weights, folder / "weights.safetensors")
+        save_file(weights, folder / WEIGHTS)
         lines = (json.dumps({**asdict(entry), "shares": entry.shares}) + "\n" for entry in self.history)
-        (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        (folder / METRICS).write_text("".join(lines), encoding="utf-8")
         if self.graph is not None:
-            self.graph.save(folder / "graph.kg.json")
+            self.graph.save(folder / GRAPH)
 
 
-def read_record(folder: Path | str) -> dict[str, Any]:
-    """run.json of a run directory."""
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise FileFormatError(
-            f"{folder} is no run directory: it has no run.json", hint="Name a folder that --out made."
+def circumstances(status: Status) -> dict[str, Any]:
+    """What run.json says of every run: how far it is, how it was called, on what, when."""
+    return {
+        "version": RUN_VERSION,
+        "status": status,
+        "command": sys.argv,
+        "environment": {"rulekd": version("rulekd"), "torch": torch.__version__, "python": sys.version.split()[0]},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def is_interrupted(folder: Path) -> bool:
+    """Does it hold nothing but what an interrupted training has left?"""
+    left = lying_in(folder)
+    return CHECKPOINT in left and not left - {CHECKPOINT, RECORD, GRAPH}
+
+
+def leave_interrupted(folder: Path, graph: KnowledgeGraph | None, about: Mapping[str, Any]) -> None:
+    """Beside the checkpoint of an interrupted training: what it was, and the rules, each file whole or not at all."""
+    record = {**circumstances("interrupted"), **about}
+    write_atomically(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    if graph is not None:
+        graph.save(folder / GRAPH)
+
+
+def network_of(record: Mapping[str, Any], folder: Path | str) -> dict[str, Any]:
+    """The network of a run's record; an error where the run has none."""
+    if record.get("status", "finished") != "finished":
+        raise RulekdError(
+            f"the training in {folder} was interrupted: it has no trained network",
+            hint="The same `rulekd train` with --resume goes on with it.",
         )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        known = record["version"] <= RUN_VERSION
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise FileFormatError(f"{path} cannot be read: {wrong}", hint="Restore the file, or train again.") from wrong
-    if not known:
-        raise FileFormatError(
-            f"{path} has version {record['version']}; this program reads up to {RUN_VERSION}",
-            hint="Use a newer rulekd.",
-        )
-    return dict(record)
+    network = record.get("network")
+    if not isinstance(network, dict):
+        raise RulekdError(f"{folder} holds no network", hint="Name a folder that `rulekd train` made.")
+    return dict(network)
 
 
 def load_weights(predictor: Predictor, folder: Path | str) -> Predictor:
     """The predictor with the weights of a run directory, in place; nothing is unpickled."""
-    path = Path(folder) / "weights.safetensors"
+    path = Path(folder) / WEIGHTS
     try:
         predictor.module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as wrong:
@@ -148,7 +167,7 @@ def load_weights(predictor: Predictor, folder: Path | str) -> Predictor:
 
 def load_run(folder: Path | str) -> Predictor:
     """The trained student of a run directory that holds a built-in network."""
-    network = read_record(folder)["network"]
+    network = network_of(read_record(folder), folder)
     if "build" in network:
         raise RulekdError(
             f"{folder} holds a network made by {network['build']!r}",
@@ -157,9 +176,11 @@ def load_run(folder: Path | str) -> Predictor:
     return load_weights(from_spec(network), folder)
 
 
-def _describe(transfer: Transfer) -> dict[str, Any]:
+def describe_transfer(transfer: Transfer) -> dict[str, Any]:
+    """A transfer as plain values: its kind, its numbers, and of rules the ids of what is trained."""
     known = {name: value for name, value in vars(transfer).items() if isinstance(value, int | float | str | bool)}
-    return {"kind": type(transfer).__name__, **known}
+    trained = {"rules": [rule.id for rule in transfer.constraints.rules]} if isinstance(transfer, Rules) else {}
+    return {"kind": type(transfer).__name__, **known, **trained}
 
 
 def describe_history(history: Sequence[Entry]) -> str:

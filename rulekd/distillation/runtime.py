@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -26,6 +26,8 @@ class Runtime:
             raise RulekdError(
                 "device 'cuda' was asked for, and torch sees none", hint="Run 'rulekd doctor'; use --device cpu."
             )
+        if precision not in get_args(Precision):
+            raise RulekdError(f"unknown precision {precision!r}", hint=f"Use one of {', '.join(get_args(Precision))}.")
         self.fabric = Fabric(accelerator=device, devices=1, precision=precision)
 
     @property
@@ -41,3 +43,7 @@ class Runtime:
     def backward(self, loss: Tensor) -> None:
         """Gradients of a loss."""
         self.fabric.backward(loss)
+
+    def clip(self, module: nn.Module, optimiser: torch.optim.Optimizer, limit: float) -> None:
+        """Scale the gradient of all weights together down to a norm of ``limit``, in place."""
+        self.fabric.clip_gradients(module, optimiser, max_norm=limit, error_if_nonfinite=False)

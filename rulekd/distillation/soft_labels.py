@@ -10,6 +10,7 @@ changes. Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -32,8 +33,8 @@ class SoftLabels(Transfer):
     groups: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise RulekdError(f"temperature is {self.temperature}", hint="Give a number above 0, such as 4.")
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise RulekdError(f"temperature is {self.temperature}", hint="Give a finite number above 0, such as 4.")
 
     @property
     def name(self) -> str:
@@ -41,7 +42,7 @@ class SoftLabels(Transfer):
         return "soft labels"
 
     def loss(self, step: Step) -> Tensor:
-        """Scalar >= 0, 0 where the student answers as the teacher does."""
+        """(R,) >= 0, 0 where the student answers as the teacher does."""
         targets = step.batch.soft
         if targets is None:
             raise RulekdError("SoftLabels() needs a teacher", hint="Pass one to distill, or use Labels().")
@@ -56,7 +57,7 @@ class SoftLabels(Transfer):
                 student = torch.stack([step.logits[name].float() for name in group])
                 losses["+".join(group)] = softmax_divergence(teacher, student, self.temperature)
                 valid["+".join(group)] = torch.stack([targets.valid[name] for name in group]).all(0)
-        return mean_over(losses, valid, step.batch.taught)
+        return mean_over(losses, valid, step)
 
 
 def bernoulli_divergence(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:

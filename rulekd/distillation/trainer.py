@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kg import RulekdError
 from rulekd.distillation.augmentation import Augmentation
+from rulekd.distillation.checkpoints import Checkpoint, interrupts_kept_back
 from rulekd.distillation.ledger import Entry, gradient_norms
+from rulekd.distillation.material import Material, Sampler
 from rulekd.distillation.runtime import Precision, Runtime
-from rulekd.distillation.transfers import Batch, Step, Targets, Transfer
+from rulekd.distillation.transfers import Batch, Step, Transfer
 from rulekd.predictor import Predictor
-from rulekd.scenes import Scenes, SceneSet
 
 
 @dataclass(frozen=True)
@@ -37,54 +38,33 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise RulekdError(f"{name} is {getattr(self, name)}", hint="Give a number above 0.")
+            value = getattr(self, name)
+            if not (value > 0 and math.isfinite(value)):
+                raise RulekdError(f"{name} is {value}", hint="Give a finite number above 0.")
         if self.steps is not None and self.steps <= 0:
             raise RulekdError(f"steps is {self.steps}", hint="Give a number above 0, or epochs.")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise RulekdError(f"weight_decay is {self.weight_decay}", hint="Give a finite number, 0 or more.")
+        for name in ("epochs", "batch_size", "steps"):
+            value = getattr(self, name)
+            if value is not None and value != int(value):
+                raise RulekdError(f"{name} is {value}", hint="Give a whole number.")
 
 
-@dataclass(frozen=True)
-class Material:
-    """What is learned from: scenes with targets, and scenes that only rules see."""
+@dataclass
+class Progress:
+    """How far a training is: everything but weights and optimiser that a checkpoint must hold.
 
-    scenes: SceneSet
-    labels: Targets | None
-    soft: Targets | None
-    unlabelled: SceneSet | None
+    entries: the ledger, for each run an entry an epoch. terms: summed over the steps of this epoch, (R,) by name.
+    norms: of each term's gradient, (R,), from the epoch's first step. best: of the least loss on held-out labels.
+    """
 
-    def shares(self, size: int) -> tuple[int, int]:
-        """How many scenes of a batch have targets, and how many do not."""
-        return (size, 0) if self.unlabelled is None else (max(1, size // 2), max(1, size - size // 2))
-
-    def steps_for_all(self, size: int) -> int:
-        """Steps until every scene has been seen."""
-        taught, others = self.shares(size)
-        rest = 0 if self.unlabelled is None else math.ceil(len(self.unlabelled) / others)
-        return max(1, math.ceil(len(self.scenes) / taught), rest)
-
-    def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Batches without end, each scene once a round; half of each batch without targets when there are such."""
-        taught_size, others_size = self.shares(size)
-        taught = _rounds(len(self.scenes), taught_size, generator)
-        others = None if self.unlabelled is None else _rounds(len(self.unlabelled), others_size, generator)
-        while True:
-            rows = next(taught)
-            scenes = self.scenes.scenes.select(rows)
-            flags = torch.ones(len(rows), dtype=torch.bool)
-            extra = 0
-            if others is not None and self.unlabelled is not None:
-                more = self.unlabelled.scenes.select(next(others))
-                extra = len(more)
-                scenes = Scenes.cat([scenes.with_labels({}), more.with_labels({})])
-                flags = torch.cat([flags, torch.zeros(extra, dtype=torch.bool)])
-            scenes = scenes.trim()
-            width = scenes.mask.shape[1]
-            yield Batch(
-                scenes,
-                flags,
-                None if self.labels is None else _extend(self.labels.rows(rows, width), extra, width),
-                None if self.soft is None else _extend(self.soft.rows(rows, width), extra, width),
-            )
+    step: int = 0
+    entries: list[list[Entry]] = field(default_factory=list)
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    norms: dict[str, Tensor] = field(default_factory=dict)
+    best: float | None = None
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 def train(
@@ -93,64 +73,66 @@ def train(
     transfers: Sequence[Transfer],
     augmentations: Sequence[Augmentation],
     training: Training,
-    seed: int,
+    seeds: Sequence[int],
     progress: Callable[[int, int], None] | None = None,
     held_out: Callable[[], float] | None = None,
-) -> list[Entry]:
-    """Train the student's module in place; the ledger, an entry an epoch.
+    checkpoint: Checkpoint | None = None,
+) -> list[list[Entry]]:
+    """Train the student's module in place; for each run its ledger, an entry an epoch.
 
-    The caller's random state is left as it was. progress: called with (step, steps). held_out: a loss on scenes
-    that are not learned from, asked after each epoch; the weights of its least value are kept.
+    With several seeds the module is a ``Stack`` of as many students, and ``material`` has as many runs: each learns
+    exactly what it would learn alone. The caller's random state is left as it was. progress: called with (step,
+    steps). held_out: a loss on scenes that are not learned from, asked after each epoch; the weights of its least
+    value are kept. checkpoint: taken up where it exists, written from time to time and on Ctrl-C.
     """
+    runs = len(seeds)
+    assert runs == len(material.runs), "one seed a run"
     an_epoch = material.steps_for_all(training.batch_size)
     steps = training.steps if training.steps is not None else training.epochs * an_epoch
     an_epoch = min(an_epoch if training.steps is None else max(an_epoch, math.ceil(steps / 40)), steps)
     runtime = Runtime(training.device, training.precision)
-    entries: list[Entry] = []
-    with torch.random.fork_rng(devices=[runtime.device] if runtime.device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
-        weights = [p for p in student.module.parameters() if p.requires_grad]
-        if not weights:
-            raise RulekdError("the student has no trainable parameters", hint="Check requires_grad of its weights.")
+    weights = [p for p in student.module.parameters() if p.requires_grad]
+    if not weights:
+        raise RulekdError("the student has no trainable parameters", hint="Check requires_grad of its weights.")
+    sizes = material.sizes(training.batch_size)
+    samplers = [Sampler(rows, sizes, seed) for rows, seed in zip(material.runs, seeds, strict=True)]
+    with (
+        torch.random.fork_rng(devices=[runtime.device] if runtime.device.type == "cuda" else []),
+        interrupts_kept_back(checkpoint is not None) as interrupted,
+    ):
+        torch.manual_seed(seeds[0])
         made = torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
         module, optimiser = runtime.prepare(student.module, made)
         learner = student.with_module(module)
         module.train()
-        values: list[dict[str, float]] = []
-        norms: dict[str, float] = {}
-        best: tuple[float, dict[str, Tensor]] | None = None
-        for step, batch in zip(range(steps), material.batches(training.batch_size, generator), strict=False):
+        so_far = Progress(entries=[[] for _ in seeds])
+        if checkpoint is not None:
+            checkpoint.take_up_(student.module, made, samplers, so_far)
+        for step in range(so_far.step, steps):
             for group in optimiser.param_groups:
                 group["lr"] = training.learning_rate * schedule(step, steps)
-            batch = _moved(batch, augmentations, generator, runtime.device)
-            seen = Step(batch, learner.logits(batch.scenes), step / steps)
-            terms = {t.name: t.weight * t.loss(seen) for t in transfers if t.weight}
+            rows = [sampler.next() for sampler in samplers]
+            batch = _moved(material.batch(rows, sizes[0]), augmentations, samplers, runtime.device)
+            seen = Step(batch, learner.logits(batch.scenes), step / steps, runs)
+            terms = {t.name: (t.weight * t.loss(seen)).reshape(runs) for t in transfers if t.weight}
             if step % an_epoch == 0:
-                norms = gradient_norms(terms, module)
-            loss = torch.stack(list(terms.values())).sum()
-            if not bool(torch.isfinite(loss)):
-                raise RulekdError(
-                    f"the loss is {loss.item()} at step {step}: { ({n: v.item() for n, v in terms.items()}) }",
-                    hint="Lower the learning rate, or check the inputs for extreme values.",
-                )
-            optimiser.zero_grad(set_to_none=True)
-            runtime.backward(loss)
-            torch.nn.utils.clip_grad_norm_(weights, training.clip)
-            optimiser.step()
-            values.append({name: float(value.detach()) for name, value in terms.items()})
-            if (step + 1) % an_epoch == 0 or step + 1 == steps:
-                seen_loss = None if held_out is None else held_out()
-                entries.append(_entry(len(entries), step + 1, values, norms, seen_loss))
-                values = []
-                if seen_loss is not None and (best is None or seen_loss < best[0]):
-                    best = seen_loss, {name: t.clone() for name, t in student.module.state_dict().items()}
+                so_far.norms = gradient_norms(terms, module, runs)
+            _take_step(terms, module, weights, optimiser, runtime, training.clip, step)
+            so_far.step = step + 1
+            for name, value in terms.items():
+                so_far.terms[name] = so_far.terms.get(name, torch.zeros(runs)) + value.detach().cpu()
+            if so_far.step % an_epoch == 0 or so_far.step == steps:
+                _close_epoch(so_far, an_epoch, student.module, held_out)
             if progress is not None:
-                progress(step + 1, steps)
-        if best is not None:
-            student.module.load_state_dict(best[1])
+                progress(so_far.step, steps)
+            if checkpoint is not None and (so_far.step == steps or interrupted() or checkpoint.due()):
+                checkpoint.write(student.module, made, samplers, so_far)
+                if interrupted():
+                    raise KeyboardInterrupt
+        if so_far.best_weights:
+            student.module.load_state_dict(so_far.best_weights)
     student.module.eval()
-    return entries
+    return so_far.entries
 
 
 def schedule(step: int, steps: int) -> float:
@@ -161,11 +143,55 @@ def schedule(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+def _take_step(
+    terms: Mapping[str, Tensor],
+    module: nn.Module,
+    weights: Sequence[nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    runtime: Runtime,
+    clip: float,
+    step: int,
+) -> None:
+    """One step of the optimiser for every run; the gradient of each is clipped by its own norm."""
+    losses = torch.stack(list(terms.values())).sum(0)
+    if not bool(torch.isfinite(losses).all()):
+        run = int((~torch.isfinite(losses)).nonzero()[0])
+        raise RulekdError(
+            f"the loss is {losses[run].item()} at step {step}: { ({n: v[run].item() for n, v in terms.items()}) }",
+            hint="Lower the learning rate, or check the inputs for extreme values.",
+        )
+    optimiser.zero_grad(set_to_none=True)
+    runtime.backward(losses.sum())
+    if len(losses) == 1:
+        runtime.clip(module, optimiser, clip)
+    else:
+        clip_each_(weights, clip, len(losses))
+    optimiser.step()
+
+
+def clip_each_(weights: Sequence[nn.Parameter], limit: float, runs: int) -> None:
+    """Scale the gradient of each run, all weights together, down to the limit, in place. weights: (R, ...)."""
+    grads = [p.grad for p in weights if p.grad is not None]
+    squares = torch.stack([grad.reshape(runs, -1).square().sum(1) for grad in grads]).sum(0)
+    # as torch.nn.utils.clip_grad_norm_ has it: 1e-6 keeps a gradient of 0 from dividing by 0
+    factor = (limit / (squares.sqrt() + 1e-6)).clamp_max(1.0)
+    for grad in grads:
+        grad.mul_(factor.reshape(runs, *(1,) * (grad.dim() - 1)))
+
+
 def _moved(
-    batch: Batch, augmentations: Sequence[Augmentation], generator: torch.Generator, device: torch.device
+    batch: Batch, augmentations: Sequence[Augmentation], samplers: Sequence[Sampler], device: torch.device
 ) -> Batch:
-    for augmentation in augmentations:
-        batch = augmentation.draw(batch, generator)
+    """The batch as the student sees it: each run under transforms of its own drawing."""
+    if augmentations:
+        size = len(batch.scenes) // len(samplers)
+        parts = []
+        for run, sampler in enumerate(samplers):
+            part = batch if len(samplers) == 1 else batch.part(run * size, (run + 1) * size)
+            for augmentation in augmentations:
+                part = augmentation.draw(part, sampler.generator)
+            parts.append(part)
+        batch = parts[0] if len(parts) == 1 else Batch.cat(parts)
     return replace(
         batch,
         scenes=batch.scenes.to(device),
@@ -175,30 +201,15 @@ def _moved(
     )
 
 
-def _entry(
-    epoch: int, step: int, values: Sequence[dict[str, float]], norms: dict[str, float], held_out: float | None
-) -> Entry:
-    means = {name: sum(v[name] for v in values) / len(values) for name in values[0]}
-    return Entry(epoch, step, sum(means.values()), means, norms, held_out)
-
-
-def _rounds(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Random rows without end: every row once before any comes twice; a set smaller than ``size`` is repeated."""
-    left = torch.empty(0, dtype=torch.int64)
-    while True:
-        while len(left) < size:
-            left = torch.cat([left, torch.randperm(count, generator=generator)])
-        yield left[:size]
-        left = left[size:]
-
-
-def _extend(targets: Targets, extra: int, width: int) -> Targets:
-    """Rows without targets behind those with; padding where the batch is wider than the targets."""
-
-    def pad(value: Tensor) -> Tensor:
-        shape = (value.shape[0] + extra, *(width for _ in value.shape[1:]))
-        padded = value.new_zeros(shape)
-        padded[tuple(slice(0, size) for size in value.shape)] = value
-        return padded
-
-    return Targets({n: pad(v) for n, v in targets.values.items()}, {n: pad(v) for n, v in targets.valid.items()})
+def _close_epoch(so_far: Progress, an_epoch: int, module: nn.Module, held_out: Callable[[], float] | None) -> None:
+    """Write the epoch into each run's ledger, and keep the weights if they are the best yet on held-out labels."""
+    seen_loss = None if held_out is None else held_out()
+    count = so_far.step - (so_far.step - 1) // an_epoch * an_epoch
+    for run, entries in enumerate(so_far.entries):
+        means = {name: float(total[run]) / count for name, total in so_far.terms.items()}
+        norms = {name: float(norm[run]) for name, norm in so_far.norms.items()}
+        entries.append(Entry(len(entries), so_far.step, sum(means.values()), means, norms, seen_loss))
+    so_far.terms = {}
+    if seen_loss is not None and (so_far.best is None or seen_loss < so_far.best):
+        so_far.best = seen_loss
+        so_far.best_weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}

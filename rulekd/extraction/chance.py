@@ -29,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from scipy.stats import hypergeom
 from torch import Tensor
 
 from kg import Formula
@@ -72,7 +73,7 @@ class Moments:
 def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[float | None]:
     """``p_by_chance`` of many rules: those that are two matrices of the same width are served at once."""
     found: list[float | None] = [None] * len(formulas)
-    batched, others = groups(formulas)
+    batched, others = groups(formulas) if _several(view) else ([], list(range(len(formulas))))
     for group in batched:
         for place, kind, moments in zip(group.places, group.kinds, _of_group(group, view), strict=True):
             found[place] = moments.p_value(expects_more=kind in (Kind.IMPLIES, Kind.IFF))
@@ -95,6 +96,9 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     left, right, expects_more = sides
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
+    if len(shared) <= 1 and not _several(view):
+        # Inside a scene of one object nothing can be renamed: the scenes themselves are.
+        return _over_scenes(left, right, shared, (view, other), expects_more)
     if not shared:
         return None
     if len(shared) <= 2 and (set(free_variables(left)) == set(shared) or set(free_variables(right)) == set(shared)):
@@ -103,6 +107,23 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     else:
         moments = sampled(left, right, view, other)
     return Moments(*(part.flatten() for part in _fields(moments))).p_value(expects_more=expects_more)
+
+
+def _several(view: View) -> bool:
+    """Does some scene have two objects or more?"""
+    return bool((view.facts.objects.sum(1) > 1).any())
+
+
+def _over_scenes(
+    left: Formula, right: Formula, shared: tuple[str, ...], views: tuple[View, View], expects_more: bool
+) -> float:
+    """p-value over renamings of the scenes, each of which has one grounding: the hypergeometric tail, exactly."""
+    body, head = (_summed(side, shared, view).reshape(-1) > 0 for side, view in zip((left, right), views, strict=True))
+    facts = views[0].facts
+    urn = int(facts.objects.any(1).sum()) if shared else len(facts)
+    both, mine, theirs = int((body & head).sum()), int(body.sum()), int(head.sum())
+    tail = hypergeom.sf(both - 1, urn, mine, theirs) if expects_more else hypergeom.cdf(both, urn, mine, theirs)
+    return float(tail)
 
 
 def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:

@@ -36,7 +36,7 @@ def _cite(rule: Rule, view: View, images: Mapping[str, View], scenes: Tensor, *,
     if not len(scenes):
         return ()
     index = scenes.to(view.facts.objects.device)
-    part = ground(rule.formula, _of(view, index), {name: _of(image, index) for name, image in images.items()})
+    part = ground(rule.formula, view.select(index), {name: image.select(index) for name, image in images.items()})
     wanted = part.broken if broken else part.live & ~part.broken
     found = []
     for place, scene in enumerate(scenes.tolist()):
@@ -44,7 +44,3 @@ def _cite(rule: Rule, view: View, images: Mapping[str, View], scenes: Tensor, *,
         name = view.facts.name(scene)
         found.append(Citation(scene=name, binding=tuple(zip(part.variables, where, strict=True)), world=name))
     return tuple(found)
-
-
-def _of(view: View, index: Tensor) -> View:
-    return View(view.facts.select(index), None if view.scenes is None else view.scenes.select(index))

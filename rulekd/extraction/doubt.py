@@ -97,11 +97,12 @@ def suspicions(facts: Facts) -> Suspicions:
     return Suspicions(twins(facts, counts), near_laws(counts))
 
 
-def twins(facts: Facts, counts: PairCounts) -> dict[str, tuple[Twin, ...]]:
+def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twin, ...]]:
     """For each predicate over two objects the turned readings that correlate with it strongly.
 
     The phi coefficient of two oriented atoms, (n both - first second) / sqrt of the product of the four margins.
     """
+    counts = count_pairs(facts, 2) if counts is None else counts
     n, x, y, both = counts.valid, counts.first, counts.second, counts.both
     phi = (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
     size = len(counts.atoms) // 2

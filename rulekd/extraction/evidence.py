@@ -20,7 +20,7 @@ advance; among rules that were screened on a part of the same scenes it is a lit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kg import Evidence, Formula, Kind, Ledger, Provenance, Rule
-from kg.formulas import Atom, Not, Or, Under, walk
+from kg.formulas import Atom, Compare, Iff, Not, Or, Under, walk
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
 from rulekd.extraction.doubt import residual
@@ -114,40 +114,47 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Live and broken groundings of K rules, two (K, U) int64 arrays, by independent unit."""
+class Tally:
+    """Live and broken groundings of a rule by independent unit, two (U,) int64 arrays."""
 
     live: NDArray[np.int64]
     broken: NDArray[np.int64]
 
-    def rates(self, place: int, units: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-        """Share of broken groundings of one rule in each unit (of some) that has live ones."""
-        some = self.live[place] > 0
-        if units is not None:
-            some = some & units
-        return np.asarray(self.broken[place][some] / self.live[place][some], dtype=np.float64)
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Share of broken groundings in each unit that has live ones."""
+        some = self.live > 0
+        return np.asarray(self.broken[some] / self.live[some], dtype=np.float64)
 
-    def ledger(self, place: int, units: NDArray[np.bool_] | None = None) -> Ledger:
-        """The printed numbers: the rate is the mean over units, its interval a betting interval."""
-        chosen = slice(None) if units is None else units
-        rates = self.rates(place, units)
-        return Ledger(
-            support=int(self.live[place][chosen].sum()),
-            violations=int(self.broken[place][chosen].sum()),
-            units=len(rates),
-            rate=float(rates.mean()) if len(rates) else None,
-            interval=betting.interval(rates),
-        )
+    def of(self, units: NDArray[np.bool_]) -> Tally:
+        """The same in some of the units."""
+        return Tally(self.live[units], self.broken[units])
 
 
-def counted(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> Counted:
+def tallies_of(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[Tally]:
     """Count rules in every unit, exactly."""
-    live, broken = tallies(formulas, view, images)
+    counts = torch.stack(tallies(formulas, view, images))
     units = view.facts.units.cpu()
     size = int(units.max()) + 1 if len(units) else 0
-    sums = torch.zeros(2, len(formulas), size, dtype=torch.int64)
-    sums.index_add_(2, units, torch.stack([live, broken]))
-    return Counted(sums[0].numpy(), sums[1].numpy())
+    sums = torch.zeros(2, len(formulas), size, dtype=torch.int64).index_add_(2, units, counts).numpy()
+    return [Tally(live, broken) for live, broken in zip(*sums, strict=True)]
+
+
+def tally(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> Tally:
+    """Count one rule in every unit, exactly."""
+    return tallies_of([formula], view, images)[0]
+
+
+def ledger(counted: Tally) -> Ledger:
+    """The printed numbers of a tally: the rate is the mean over units, its interval a betting interval."""
+    rates = counted.rates
+    return Ledger(
+        support=int(counted.live.sum()),
+        violations=int(counted.broken.sum()),
+        units=len(rates),
+        rate=float(rates.mean()) if len(rates) else None,
+        interval=betting.interval(rates),
+    )
 
 
 def confirm(
@@ -156,22 +163,27 @@ def confirm(
     data: Source | None,
     bar: Bar,
     provenance: Mapping[Formula, Provenance],
+    keep: Collection[Formula] = (),
+    tables: Sequence[Collection[Formula]] = (),
 ) -> Judged:
     """Judge candidates; what neither the network nor clean labels hold is dropped.
 
     Confirmed is what the network obeys and clean labels, if there are any, do not deny. A habit is obeyed and denied;
     a law of the data that the network breaks too often is kept unconfirmed: there a student can beat its teacher.
+    keep: candidates that are not dropped for their level alone, only left unconfirmed. tables: candidates that say
+    something together; where they hold in the sum, and most of them are no chance, none is dropped.
     """
     held = _units(source.view.facts, bar.held_out)
-    told = counted(candidates, source.view, source.images)
+    told = tallies_of(candidates, source.view, source.images)
     said = undoubted(candidates, source)
     judged = [_Candidate(formula) for formula in candidates]
     for place, one in enumerate(judged):
         one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + explained(one.formula, source))
-        one.by_teacher = _level((told if bar.stated else said).rates(place, held), one.tolerance)
+        one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
         if not bar.stated:
-            one.refuted = refuted(one.formula, said.rates(place), source)
-    on_data = None if data is None else _on_data(judged, data, held, bar)
+            one.refuted = refuted(one.formula, said[place], source)
+    if data is not None:
+        _ask_data(judged, data, held, bar)
     in_teacher = benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
     in_deciding = benjamini_hochberg([one.deciding for one in judged], LEVEL)
     # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
@@ -179,28 +191,37 @@ def confirm(
     tested = bar.examined if bar.exploring else len(candidates)
     related = benjamini_hochberg([0.0 if p is None else p for p in chance], CHANCE, tested)
     doubtful = unreliable(source)
+    for place, one in enumerate(judged):
+        one.holds = bool(in_deciding[place]) and not one.refuted
+        one.confirmed = one.holds and bool(in_teacher[place] and related[place])
+    places = {formula: place for place, formula in enumerate(candidates)}
+    together: set[Formula] = set()
+    for table in tables:
+        asked = [places[formula] for formula in table]
+        if _stands([said[place].of(held) for place in asked], bar) and 2 * sum(related[asked]) > len(asked):
+            together |= set(table)
     rules, missed = [], []
     for place, one in enumerate(judged):
-        if not one.asked_data and not isinstance(one.formula, Under) and doubtful & spoken(one.formula):
+        mostly_error = bool(doubtful & spoken(one.formula)) and not (one.asked_data or isinstance(one.formula, Under))
+        if mostly_error and one.formula not in together:
             continue
-        obeys = bool(in_teacher[place])
-        holds = bool(in_deciding[place]) and not one.refuted
-        habit = one.asked_data and obeys and not holds
-        if not related[place] or not (holds or habit or bar.exploring):
-            missed.append((one.deciding, _missed(one, told, place, chance[place])))
+        habit = one.asked_data and bool(in_teacher[place]) and not one.holds
+        shown = related[place] and (one.holds or habit or bar.exploring or one.formula in keep)
+        if not (shown or one.formula in together):
+            missed.append((one.deciding, _missed(one, told[place], chance[place])))
             continue
         rules.append(
             Rule(
                 one.formula,
                 evidence=Evidence(
-                    teacher=told.ledger(place),
-                    data=on_data.ledger(one.in_data) if on_data is not None and one.in_data is not None else None,
-                    discovery=None if bar.exploring else told.ledger(place, ~held),
-                    undoubted=said.ledger(place),
+                    teacher=ledger(told[place]),
+                    data=None if one.in_data is None else ledger(one.in_data),
+                    discovery=None if bar.exploring else ledger(told[place].of(~held)),
+                    undoubted=ledger(said[place]),
                     tolerance=one.tolerance,
                     level_p=one.by_teacher,
                     chance_p=chance[place],
-                    confirmed=holds and obeys,
+                    confirmed=one.confirmed,
                     examined=bar.examined,
                 ),
                 provenance=provenance[one.formula],
@@ -210,16 +231,24 @@ def confirm(
     return Judged(rules, min(missed)[1] if missed else "")
 
 
+def _stands(cells: Sequence[Tally], bar: Bar) -> bool:
+    """Does a table hold, all its cells counted together?"""
+    summed = Tally(np.sum([cell.live for cell in cells], axis=0), np.sum([cell.broken for cell in cells], axis=0))
+    return bar.exploring or _level(summed, bar.tolerance) <= LEVEL
+
+
 @dataclass
 class _Candidate:
-    """What is known about one candidate while it is judged. in_data: its place among those counted in the labels."""
+    """What is known about one candidate while it is judged. in_data: counted in the labels that speak of it."""
 
     formula: Formula
     tolerance: float = 0.0
     by_teacher: float = 1.0
     by_data: float = 1.0
     refuted: bool = False
-    in_data: int | None = None
+    holds: bool = False
+    confirmed: bool = False
+    in_data: Tally | None = None
     asked_data: bool = False
 
     @property
@@ -227,18 +256,17 @@ class _Candidate:
         return self.by_data if self.asked_data else self.by_teacher
 
 
-def _on_data(judged: Sequence[_Candidate], data: Source, held: NDArray[np.bool_], bar: Bar) -> Counted:
+def _ask_data(judged: Sequence[_Candidate], data: Source, held: NDArray[np.bool_], bar: Bar) -> None:
     """Count in the labels what they speak of; where they are clean, they decide."""
     able = [one for one in judged if _in_words_of(one.formula, data)]
     formulas = [one.formula for one in able]
-    raw, said = counted(formulas, data.view, data.images), undoubted(formulas, data)
-    for place, one in enumerate(able):
-        one.in_data = place
-        one.by_data = _level(raw.rates(place, held), bar.tolerance)
+    counted = tallies_of(formulas, data.view, data.images)
+    for one, raw, said in zip(able, counted, undoubted(formulas, data), strict=True):
+        one.in_data = raw
+        one.by_data = _level(raw.of(held), bar.tolerance)
         one.asked_data = clean(one.formula, data)
         if one.asked_data:
-            one.refuted = not bar.stated and refuted(one.formula, said.rates(place), data)
-    return raw
+            one.refuted = not bar.stated and refuted(one.formula, said, data)
 
 
 def _units(facts: Facts, scenes: Tensor) -> NDArray[np.bool_]:
@@ -254,12 +282,13 @@ def _chance(candidates: Sequence[Formula], source: Source, bar: Bar) -> list[flo
     if bar.exploring:
         return p_values(candidates, source.view, source.images)
     index = bar.held_out.nonzero().flatten()
-    images = {name: View(view.facts.select(index)) for name, view in source.images.items()}
-    return p_values(candidates, View(source.view.facts.select(index)), images)
+    images = {name: view.select(index) for name, view in source.images.items()}
+    return p_values(candidates, source.view.select(index), images)
 
 
-def _level(rates: NDArray[np.float64], tolerance: float) -> float:
+def _level(counted: Tally, tolerance: float) -> float:
     """p-value of "the rate is above the tolerance"; 1 on too few units."""
+    rates = counted.rates
     return betting.p_at_most(rates, tolerance) if len(rates) >= MIN_UNITS else 1.0
 
 
@@ -268,14 +297,14 @@ def clean(formula: Formula, source: Source) -> bool:
     return all(source.errors.get(predicate, 1.0) <= ERROR_CAP for predicate in spoken(formula))
 
 
-def _missed(one: _Candidate, told: Counted, place: int, chance: float | None) -> str:
-    broken, live = int(told.broken[place].sum()), int(told.live[place].sum())
+def _missed(one: _Candidate, told: Tally, chance: float | None) -> str:
+    broken, live = int(told.broken.sum()), int(told.live.sum())
     by_chance = "" if chance is None else f", p {chance:.2g} of being there by chance"
     level = f"p {one.deciding:.2g} of its level"
     return f"'{one.formula}': {broken:,} of {live:,} live groundings break it; {level}{by_chance}"
 
 
-def undoubted(formulas: Sequence[Formula], source: Source) -> Counted:
+def undoubted(formulas: Sequence[Formula], source: Source) -> list[Tally]:
     """Rules counted on facts that are not doubted.
 
     A law of one body atom would corroborate itself if the near-laws that it makes decided what to doubt: it is counted
@@ -284,22 +313,23 @@ def undoubted(formulas: Sequence[Formula], source: Source) -> Counted:
     single = [place for place, formula in enumerate(formulas) if _single(formula)]
     others = [place for place, formula in enumerate(formulas) if not _single(formula)]
     parts = [
-        counted([formulas[place] for place in places], view, source.trusted_images)
+        tallies_of([formulas[place] for place in places], view, source.trusted_images)
         for places, view in ((single, source.unsure), (others, source.trusted))
     ]
-    order = np.argsort(np.array([*single, *others], dtype=np.int64))
-    return Counted(
-        np.concatenate([part.live for part in parts])[order], np.concatenate([part.broken for part in parts])[order]
-    )
+    by_place = dict(zip((*single, *others), (*parts[0], *parts[1]), strict=True))
+    return [by_place[place] for place in range(len(formulas))]
 
 
-def refuted(formula: Formula, rates: NDArray[np.float64], source: Source) -> bool:
+def refuted(formula: Formula, counted: Tally, source: Source) -> bool:
     """Do undoubted facts break the rule more often than the errors left in them explain?
 
-    rates: by unit, of ``undoubted``. The e-value of "the rate is at most what errors explain" has reached 20. Where
-    no error is left, that is at the first counterexample.
+    counted: ``undoubted`` of the source. The e-value of "the rate is at most what errors explain" has reached 20. Where
+    no error is left, that is at the first counterexample. A definition is an approximation with a fidelity of its own:
+    only its level counts.
     """
-    return bool(betting.log_capital_above(rates, min(explained(formula, source), 1.0)) >= REFUTED)
+    if isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right)):
+        return False
+    return bool(betting.log_capital_above(counted.rates, min(explained(formula, source), 1.0)) >= REFUTED)
 
 
 def explained(formula: Formula, source: Source) -> float:

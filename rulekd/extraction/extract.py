@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -16,11 +17,16 @@ from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.decisions import decisions
+from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Suspicions, suspicions
 from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Bar, Judged, Source, confirm, unreliable
+from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
+from rulekd.extraction.probing import probed
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
@@ -35,6 +41,8 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "pairs": pairs,
     "compositions": compositions,
     "transforms": transforms,
+    "definitions": definitions,
+    "decisions": decisions,
 }
 
 #: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
@@ -103,8 +111,10 @@ def extract(
     *,
     tolerance: float | None = None,
     families: Sequence[str] | None = None,
-    transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
+    transforms: Sequence[Transform | str] = DEFAULT_TRANSFORMS,
     seed: int = 0,
+    hunt: Effort | None = None,
+    probe: Effort | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Ask a network about scenes, and read the laws that it obeys out of its answers.
@@ -113,7 +123,9 @@ def extract(
     under each transform. Where scenes carry labels, each rule gets a second ledger, and a rule that holds in the
     network's answers but not in the data is kept as a habit, not confirmed.
 
-    seed: of the random translation and scaling. tolerance: as for ``mine``.
+    seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
+    which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
+    tolerance: as for ``mine``.
     """
     started = time.monotonic()
     if not isinstance(teacher, Predictor):
@@ -131,7 +143,8 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    wanted, families_run = list(transforms), list(families or FAMILIES)
+    wanted = [parse_transform(each) if isinstance(each, str) else each for each in transforms]
+    families_run = list(families or FAMILIES)
     if "transforms" not in families_run:
         wanted = []
     labelled = _labels(kept, teacher.vocabulary)
@@ -151,6 +164,7 @@ def extract(
         if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
     whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    notes += _settled(whole.facts)
     provenance = Provenance(
         source="mined",
         teacher=teacher.fingerprint,
@@ -161,8 +175,27 @@ def extract(
         queries=len(kept) * (1 + len(images)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    graph = _mine(whole, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept)
+    graph = _mine(
+        whole,
+        tolerance,
+        families_run,
+        provenance,
+        tuple(notes),
+        teacher.vocabulary,
+        progress,
+        kept,
+        lambda made: teacher.facts(SceneSet(made)),
+    )
+    if probe is not None:
+        limit = TOLERANCE if tolerance is None else tolerance
+        graph = probed(graph, teacher, kept, probe, tolerance=limit, progress=_told(progress, "probes"))
+    if hunt is not None:
+        graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, what)
 
 
 def held_out(facts: Facts) -> Tensor:
@@ -180,6 +213,7 @@ def _mine(
     vocabulary: Vocabulary,
     progress: Report | None,
     scenes: SceneSet | None = None,
+    ask: Callable[[Scenes], Facts] | None = None,
 ) -> KnowledgeGraph:
     limit = TOLERANCE if tolerance is None else tolerance
     if not 0 < limit < 1:
@@ -190,7 +224,7 @@ def _mine(
     seen = (~confirmation).nonzero().flatten()
     found = suspicions(whole.facts.select(seen))
     source = _source(whole.facts, whole.images, whole.scenes, found)
-    parts = [_discovery(source, seen)]
+    parts = [replace(_discovery(source, seen), ask=ask)]
     data = None
     if whole.labels is not None:
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
@@ -198,8 +232,12 @@ def _mine(
         parts.append(replace(_discovery(data, seen), slack=ERROR_CAP))
     origin, counted = _propose(parts, families, provenance, progress)
     bar = Bar(limit, tolerance is not None, confirmation, sum(proposals.examined for _, proposals in counted))
-    judged = confirm(list(origin), source, data, bar, origin)
+    about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
+    tables = [table for _, proposals in counted for table in proposals.tables]
+    judged = confirm(list(origin), source, data, bar, origin, keep=about, tables=tables)
     rules = with_citations(judged.rules, source.view, source.images)
+    chosen = confirmation if not bar.exploring else ~confirmation
+    rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, chosen)))
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
@@ -237,7 +275,35 @@ def _propose(
 def _discovery(source: Source, seen: Tensor) -> Discovery:
     """What families look at: the discovery part of a ledger."""
     images = {parse_transform(name): view.facts.select(seen) for name, view in source.trusted_images.items()}
-    return Discovery(source.unsure.facts.select(seen), images, trusted=source.trusted.facts.select(seen))
+    scenes = source.view.scenes
+    return Discovery(
+        source.unsure.facts.select(seen),
+        images,
+        trusted=source.trusted.facts.select(seen),
+        whole=source.view.facts,
+        raw=source.view.facts.select(seen),
+        scenes=None if scenes is None else scenes.select(seen),
+    )
+
+
+def _answers(whole: Part, index: Tensor) -> Answers:
+    """What was said and labelled about some scenes."""
+    return Answers(
+        whole.facts.select(index),
+        None if whole.scenes is None else whole.scenes.select(index),
+        None if whole.labels is None else whole.labels.select(index),
+    )
+
+
+def _settled(facts: Facts) -> list[str]:
+    """Predicates that the network always answers alike: a rule about them is kept, or broken, by that alone."""
+    notes = []
+    for name in facts.values:
+        said = facts.crisp(name)[facts.validity(name)]
+        if len(said) and bool((said == said[0]).all()):
+            word = "always" if said[0] else "never"
+            notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
+    return notes
 
 
 def _doubts(source: Source) -> list[str]:

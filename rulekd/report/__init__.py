@@ -3,9 +3,10 @@
 Layer: above ``distillation``; below ``demo`` and the command line.
 """
 
+from rulekd.report.comparisons import of_comparison
 from rulekd.report.contents import Arm, Report
 from rulekd.report.page import render, write
 from rulekd.report.runs import of_run
 from rulekd.report.strongest import strongest
 
-__all__ = ["Arm", "Report", "of_run", "render", "strongest", "write"]
+__all__ = ["Arm", "Report", "of_comparison", "of_run", "render", "strongest", "write"]

@@ -38,3 +38,34 @@ def ledger_words(ledger: Ledger | None) -> tuple[str, str]:
 def interval_words(interval: tuple[float, float] | None) -> str:
     """``rate_text``, kept on one line."""
     return rate_text(interval).replace(" %", "\u00a0%")
+
+
+def points(difference: float) -> str:
+    r"""A difference of fractions in points, with its sign.
+
+    >>> points(0.0351), points(-0.2), points(0.0)
+    ('+3.5', '\u221220.0', '0.0')
+    """
+    rounded = round(100 * difference, 1)
+    return f"{rounded:+.1f}".replace("-", "\u2212") if rounded else "0.0"
+
+
+def points_between(interval: tuple[float, float] | None) -> str:
+    r"""`` [+3.7, +5.8]``, or nothing where there is no interval.
+
+    >>> points_between((0.037, 0.058)), points_between(None)
+    (' [+3.7, +5.8]', '')
+    """
+    return "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
+
+
+def share_between(interval: tuple[float, float] | None) -> str:
+    r"""An interval of a fraction, cut at 0 and 1; nothing where there is none.
+
+    >>> share_between((0.812, 1.04)).replace("\u00a0", " ")
+    ' (81.2 to 100 %)'
+    """
+    if interval is None:
+        return ""
+    low, high = (percent(min(max(end, 0.0), 1.0)) for end in interval)
+    return f" ({low.removesuffix(chr(0xA0) + '%')} to {high})"

@@ -135,11 +135,16 @@ class SceneSet:
 
     def divide(self, f: float, seed: int = 0) -> tuple[SceneSet, SceneSet]:
         """``share(f, seed)``, and the scenes that are not in it."""
+        few, others = self.divided(f, seed)
+        return self.select(few), self.select(others)
+
+    def divided(self, f: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """The numbers of the scenes of both sides of ``divide``, ascending."""
         if not 0 < f <= 1:
             raise RulekdError(f"a share of {f}", hint="Give a share above 0, up to 1.")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = max(1, math.floor(f * len(self) + 0.5))
-        return self.select(order[:count].sort().values), self.select(order[count:].sort().values)
+        return order[:count].sort().values, order[count:].sort().values
 
     def relabel(self, scenes: Scenes, given: Scenes | None = None) -> Scenes:
         """The scenes with labels computed from the definitions; other labels of ``given`` (or ``scenes``) are dropped.

@@ -118,10 +118,12 @@ def test_blocks_change_neither_value_nor_gradient(monkeypatch: pytest.MonkeyPatc
         return loss.detach(), r.grad
 
     whole = run()
-    for block in (1, 40, 6**3):
-        monkeypatch.setattr("rulekd.constraints.coherent.BLOCK", block)
-        parts = run()
-        assert all(torch.allclose(one, other, rtol=1e-12) for one, other in zip(whole, parts, strict=True))
+    for place in ("coherent", "stacks", "programs"):
+        for block in (1, 40, 6**3):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"rulekd.constraints.{place}.BLOCK", block)
+                parts = run()
+            assert all(torch.allclose(one, other, rtol=1e-12) for one, other in zip(whole, parts, strict=True))
 
 
 def test_ltntorch_gives_the_same_product_p_mean() -> None:

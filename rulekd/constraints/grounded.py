@@ -1,0 +1,117 @@
+"""Any formula, grounding by grounding: what no faster way computes, and what one grounding costs.
+
+Truth runs up the formula as in ``rulekd.truth``, in degrees. Groundings are held for some scenes at a time and made
+again in the backward pass, so that memory does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from kg.formulas import And, Exists, ForAll, Formula, Iff, Under, children
+from kg.normal import complement, free_variables
+from rulekd.constraints.literals import Disjunction, Reader, Views
+from rulekd.constraints.semantics import Semantics
+from rulekd.grounding import View, sides
+
+#: Groundings that are held at once.
+BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """A rule as a conjunction of disjunctions; its loss is the mean over them of the mean over valid groundings.
+
+    width: how many object axes are held at once.
+    """
+
+    variables: tuple[str, ...]
+    parts: tuple[Disjunction, ...]
+    width: int = field(init=False)
+
+    @classmethod
+    def of(cls, formula: Formula) -> Grounded:
+        """The two directions of an equivalence, and parts joined by "and", are asked one by one."""
+        return cls(free_variables(formula), tuple(_split(formula)))
+
+    @classmethod
+    def whole(cls, formula: Formula) -> Grounded:
+        """The formula unsplit."""
+        return cls(free_variables(formula), ((("", formula),),))
+
+    def __post_init__(self) -> None:
+        widths = (_width(formula, len(self.variables)) for part in self.parts for _, formula in part)
+        object.__setattr__(self, "width", max(widths, default=0))
+
+    def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor]:
+        """(parts, B): sums over valid groundings of the loss, or of the violation; and (B,) how many there are."""
+        found, counts = [], []
+        parts = list(parts_of(views, self.width))
+        for some in parts:
+            if torch.is_grad_enabled() and len(parts) > 1:
+                sums = checkpoint(self._sums, semantics, some, sharpness, soft, use_reentrant=False)
+                assert isinstance(sums, Tensor)
+            else:
+                sums = self._sums(semantics, some, sharpness, soft)
+            found.append(sums)
+            valid = self.valid(some)
+            counts.append(valid.reshape(len(valid), -1).sum(1))
+        return torch.cat(found, 1), torch.cat(counts)
+
+    def _sums(self, semantics: Semantics, views: Views, sharpness: float, soft: bool) -> Tensor:
+        valid = self.valid(views)
+        sums = []
+        for part in self.parts:
+            degree = semantics.degree(part, self.variables, Reader(views, sharpness))
+            value = semantics.violation(degree) if soft else semantics.loss(degree)
+            sums.append(torch.where(valid, value, 0.0).reshape(len(valid), -1).sum(1))
+        return torch.stack(sums)
+
+    def valid(self, views: Views) -> Tensor:
+        """(B, N, ..., N) bool: which groundings count."""
+        valid = views[""].groundings(len(self.variables))
+        for name, formula in {pair: None for part in self.parts for pair in part}:
+            valid = valid & views[name].askable(formula, self.variables)
+        return valid
+
+
+def _split(formula: Formula) -> list[Disjunction]:
+    match formula:
+        case Under(transform, law):
+            left, right = sides(law)
+            name = str(transform)
+            forth = (("", complement(left)), (name, right))
+            return [forth, (("", left), (name, complement(right)))] if isinstance(law, Iff) else [forth]
+        case And(parts):
+            return [one for part in parts for one in _split(part)]
+        case Iff(left, right):
+            return [(("", complement(left)), ("", right)), (("", left), ("", complement(right)))]
+        case _:
+            return [(("", formula),)]
+
+
+def _width(formula: Formula, around: int) -> int:
+    if isinstance(formula, Exists | ForAll):
+        return _width(formula.part, around + len(formula.variables))
+    return max((_width(inner, around) for inner in children(formula)), default=around)
+
+
+def parts_of(views: Views, axes: int) -> Iterator[Views]:
+    """The views of some scenes at a time, so few that groundings over that many axes can be held."""
+    facts = views[""].facts
+    step = max(1, BLOCK // max(1, facts.objects.shape[1] ** axes))
+    if step >= len(facts):
+        yield views
+        return
+    for first in range(0, len(facts), step):
+        index = torch.arange(first, min(first + step, len(facts)), device=facts.objects.device)
+        yield {name: _part(view, index) for name, view in views.items()}
+
+
+def _part(view: View, index: Tensor) -> View:
+    return View(view.facts.select(index), None if view.scenes is None else view.scenes.select(index))

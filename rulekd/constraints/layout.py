@@ -1,0 +1,159 @@
+"""The rules of one reading, gathered into a few programs, and what these find put together again by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from kg.formulas import Compare
+from rulekd.constraints.clause import LETTERS, Source
+from rulekd.constraints.coherent import CoherentKernel
+from rulekd.constraints.consistency import ConsistencyKernel
+from rulekd.constraints.grounded import Grounded
+from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.literals import Views
+from rulekd.constraints.plan import Backend, Planned, Term
+from rulekd.constraints.programs import Program
+from rulekd.constraints.semantics import Semantics
+from rulekd.truth import place, truth
+
+#: Added before the p-th root, whose slope at 0 is infinite.
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What some rules measure: their ids, and of each (runs,) a mean over its valid groundings."""
+
+    rules: tuple[str, ...]
+    means: Tensor  # (rules, runs)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Rules of one meaning, computed by one program. root: of their means. terms: (number of its rule, term)."""
+
+    rules: tuple[str, ...]
+    terms: tuple[tuple[int, Term], ...]
+    program: Program
+    root: float
+    soft: bool
+
+    @classmethod
+    def of(
+        cls, planned: Sequence[Planned], kernel: Kernel, sharpness: float, root: float, body: float, soft: bool
+    ) -> Bundle:
+        """Of rules made of terms."""
+        terms = tuple((number, term) for number, one in enumerate(planned) for term in one.terms)
+        program = Program.of([(term.clause, term.scale) for _, term in terms], kernel, sharpness, body)
+        return cls(tuple(one.rule.id for one in planned), terms, program, root, soft)
+
+    def measure(self, views: Views, runs: int) -> Measured:
+        """Of every rule and run."""
+        facts = views[""].facts
+        read = [_read(source, views) for source in self.program.sources]
+        objects, padded = facts.objects, _padded(facts.objects)
+        sums = self.program(read, objects, padded)
+        count = {k: _groundings(objects, k, runs) for k in {term.clause.variables for _, term in self.terms}}
+        valid = torch.stack([count[term.clause.variables] for _, term in self.terms])
+        means = sums.reshape(len(sums), runs, -1).sum(2) / valid.to(sums.dtype)
+        if self.root != 1:
+            means = (means + TINY) ** (1 / self.root)
+        given = {number for number, x in enumerate(read) if x.dtype == torch.bool}
+        weights = [self._weight(term, given) for _, term in self.terms]
+        if [number for number, _ in self.terms] == list(range(len(self.rules))) and set(weights) == {1.0}:
+            return Measured(self.rules, means)
+        owner = torch.tensor([number for number, _ in self.terms], device=means.device)
+        weighted = means * torch.tensor(weights, dtype=means.dtype, device=means.device)[:, None]
+        return Measured(self.rules, weighted.new_zeros(len(self.rules), runs).index_add(0, owner, weighted))
+
+    def pulls(self, rule: str, views: Views) -> tuple[float, float]:
+        """The gradient of one rule's sums that reaches its negative and its positive literals, by absolute value."""
+        terms = [(0, term) for number, term in self.terms if self.rules[number] == rule]
+        clauses = [(term.clause, term.scale) for _, term in terms]
+        program = Program.of(clauses, self.program.kernel, self.program.sharpness, self.program.body)
+        read = [_read(source, views) for source in program.sources]
+        objects = views[""].facts.objects
+        return program.pulls(read, objects, _padded(objects))
+
+    def _weight(self, term: Term, given: set[int]) -> float:
+        """A clause in which everything is given is judged and cannot train."""
+        if self.soft:
+            return term.soft_weight
+        silent = given and all(self.program.sources.index(x.source) in given for x in term.clause.literals)
+        return 0.0 if silent else term.weight
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What one set of rules is computed by.
+
+    planned: the rules that are read, in order. body: what the gradient of negative literals is multiplied by.
+    soft: of violations, which are reported, and not of losses, which train.
+    """
+
+    planned: tuple[Planned, ...]
+    semantics: Semantics
+    sharpness: float
+    body: float
+    soft: bool
+    bundles: tuple[Bundle, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = []
+        kernel = self.semantics.kernel(soft=self.soft)
+        for backends, each, sharpness, root in (
+            ((Backend.CLAUSES,), kernel, self.sharpness, self.semantics.root),
+            ((Backend.CONSISTENCY, Backend.TWO_PASSES), ConsistencyKernel(self.soft), 1.0, 1.0),
+            ((Backend.EXCLUSIVE,), CoherentKernel(self.soft), 1.0, 1.0),
+        ):
+            chosen = [one for one in self.planned if one.backend in backends]
+            if chosen:
+                assert each is not None
+                body = self.body if backends[0] is Backend.CLAUSES else 1.0
+                made.append(Bundle.of(chosen, each, sharpness, root, body, self.soft))
+        object.__setattr__(self, "bundles", tuple(made))
+
+    def measure(self, views: Views, runs: int) -> list[Measured]:
+        """Loss, or violation, of every rule that trains."""
+        found = [bundle.measure(views, runs) for bundle in self.bundles]
+        for one in self.planned:
+            if one.grounded is not None:
+                found.append(self._grounded(one.rule.id, one.grounded, views, runs))
+        return found
+
+    def _grounded(self, rule: str, grounded: Grounded, views: Views, runs: int) -> Measured:
+        sums, count = grounded.sums(self.semantics, views, self.sharpness, soft=self.soft)
+        means = sums.reshape(len(sums), runs, -1).sum(2) / count.reshape(runs, -1).sum(1).clamp(min=1)
+        if self.semantics.root != 1:
+            means = (means + TINY) ** (1 / self.semantics.root)
+        return Measured((rule,), means.mean(0, keepdim=True))
+
+
+def _read(source: Source, views: Views) -> Tensor:
+    """(B, N, ..., N), one axis a variable of the source: log-odds, or bool where it is given."""
+    view = views[source.view]
+    variables = tuple(LETTERS[: source.arity])
+    if isinstance(source.formula, Compare):
+        size = view.facts.objects.shape[1]
+        return truth(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
+    return place(view.facts.values[source.formula.predicate], source.formula.arguments, variables)
+
+
+def _padded(objects: Tensor) -> bool:
+    """Is any place no object? Where it would cost a wait for the device, the answer is yes."""
+    if torch.compiler.is_compiling() or objects.device.type != "cpu":
+        return True
+    return not bool(objects.all())
+
+
+def _groundings(objects: Tensor, variables: int, runs: int) -> Tensor:
+    """(runs,) float64, at least 1: number of ways in which distinct objects can stand for so many variables."""
+    real = objects.sum(1, dtype=torch.float64)
+    ways = torch.ones_like(real)
+    for taken in range(variables):
+        ways = ways * (real - taken).clamp(min=0)
+    return ways.reshape(runs, -1).sum(1).clamp(min=1)
