@@ -108,3 +108,18 @@ def test_a_functional_relation_is_no_accident() -> None:
     place = torch.arange(6)
     pointer = (place[None, :, None] + 1 == place[None, None, :]).expand(30, 6, 6)
     assert (p_by_chance(parse("~(p(a, b) & p(a, c))"), View(Facts({"p": pointer}))) or 1) < 1e-6
+
+
+def test_one_graph_is_enough_to_see_that_an_order_and_its_converse_are_no_chance() -> None:
+    """A renaming of n places agrees with an order in about half of the pairs, give or take n^1.5 / 6 (Kendall)."""
+    place = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    less = (place[:, None] < place[None])[None]
+    facts = View(Facts({"less": less, "more": less.transpose(1, 2)}))
+    formulas = [parse("less(a, b) -> more(b, a)"), parse("less(a, b) & less(b, c) -> less(a, c)")]
+    assert max(p or 0.0 for p in p_values(formulas, facts)) < 1e-9
+
+
+def test_one_graph_with_hubs_keeps_its_bound() -> None:
+    star = torch.zeros(1, 40, 40, dtype=torch.bool)
+    star[0, 0, 1:] = True
+    assert p_values([parse("p(a, b) -> q(a, b)")], View(Facts({"p": star, "q": star}))) == [pytest.approx(1 / 40)]
