@@ -51,6 +51,10 @@ class View:
             )
         return compare(formula, self.scenes, variables)
 
+    def select(self, index: Tensor) -> View:
+        """The scenes numbered by ``index`` (K,) int64."""
+        return View(self.facts.select(index), None if self.scenes is None else self.scenes.select(index))
+
     def groundings(self, variables: int) -> Tensor:
         """(B, N, ..., N) bool: where that many variables stand for real and distinct objects."""
         return self.facts.groundings(variables)
@@ -117,8 +121,8 @@ def blocks(formula: Formula, view: View, images: Mapping[str, View] | None = Non
         return
     for first in range(0, len(view.facts), step):
         index = torch.arange(first, min(first + step, len(view.facts)), device=view.facts.objects.device)
-        part = {name: _part(image, index) for name, image in (images or {}).items()}
-        yield first, ground(formula, _part(view, index), part)
+        part = {name: image.select(index) for name, image in (images or {}).items()}
+        yield first, ground(formula, view.select(index), part)
 
 
 def count(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> tuple[Tensor, Tensor]:
@@ -160,10 +164,6 @@ def _image(formula: Under, images: Mapping[str, View]) -> View:
     if key not in images:
         raise unknown("view", key, images, where=f"'{formula}': ")
     return images[key]
-
-
-def _part(view: View, index: Tensor) -> View:
-    return View(view.facts.select(index), None if view.scenes is None else view.scenes.select(index))
 
 
 def world(view: View, scene: int) -> World:
