@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kg import Citation, KnowledgeGraph, Ledger, Rule, Status, in_words
+from kg import Citation, Hunt, KnowledgeGraph, Ledger, Probes, Rule, Status, in_words
 from kg.tables import aligned, rate_text
 from rulekd.cli.completing import rule_names
 from rulekd.cli.manners import JsonFlag, answer, log, overview
@@ -149,6 +149,8 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
             ("tested", f"{tested}; {evidence.examined:,} candidates of all families were examined"),
             ("kept by", "\n".join(map(_citation, evidence.examples))),
             ("broken by", "\n".join(map(_citation, evidence.counterexamples))),
+            *_hunt(evidence.hunt),
+            *_probes(evidence.probes),
         ]
     origin = f"{provenance.source}, family {provenance.family}" if provenance.family else provenance.source
     lines += [("origin", origin), ("time", provenance.time), ("by", provenance.who), ("reason", provenance.why)]
@@ -160,6 +162,34 @@ def _ledger(ledger: Ledger | None) -> str:
         return ""
     broken = f"{ledger.violations} of {ledger.support} live groundings break it, in {ledger.units} units"
     return f"{broken}; violation rate {percent(ledger.rate)}, 95 %: {rate_text(ledger.interval)}"
+
+
+def _hunt(hunt: Hunt | None) -> list[tuple[str, str]]:
+    if hunt is None:
+        return []
+    ways = ", ".join(
+        f"{way} {tried.broken:,} of {tried.asked:,}"
+        for way, tried in (("random", hunt.random), ("gradient", hunt.gradient))
+    )
+    worst = "it could never be asked" if hunt.worst is None else f"worst margin of breaking {hunt.worst:+.2f} log-odds"
+    told = [f"made scenes that break it: {ways}; {worst}", f"changed: {hunt.space}", *filter(None, [hunt.note])]
+    for one in hunt.found:
+        said = ", ".join(f"{atom} {margin:+.2f}" for atom, margin in one.margins)
+        far = f"made from {_citation(one.cited)}, {one.by}, moved {one.moved:.2f} m"
+        told.append(f"{one.verdict.value}: {one.reason}\n  {far}: {said}")
+    return [("hunted", "\n".join(told))]
+
+
+def _probes(probes: Probes | None) -> list[tuple[str, str]]:
+    if probes is None:
+        return []
+    kinds = [
+        f"{one.kind}: {one.ledger.violations:,} of {one.ledger.support:,} live groundings, "
+        f"in {one.ledger.units:,} of {one.asked:,} made scenes"
+        for one in probes.kinds
+    ]
+    total = f"made scenes: {_ledger(probes.total)}" if probes.live else "made scenes: nothing came to life"
+    return [("probed", "\n".join([total, *kinds, f"changed: {probes.space}", *filter(None, [probes.note])]))]
 
 
 def _citation(citation: Citation) -> str:

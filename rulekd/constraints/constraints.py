@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from kg import ArityError, Formula, Kind, KnowledgeGraph, Rule, RulekdError, Sta
 from kg.errors import unknown
 from kg.formulas import Atom, Transform, Under, walk
 from rulekd.constraints.coherent import Coherent
+from rulekd.constraints.exact import Exact
 from rulekd.constraints.layout import Layout
 from rulekd.constraints.plan import Backend, Planned, plan
 from rulekd.constraints.product import Product
@@ -25,7 +26,11 @@ from rulekd.scenes import Scenes
 Rules: TypeAlias = KnowledgeGraph | Iterable[Rule | Formula | str]
 
 #: The semantics that have a name, made with the exponent p.
-SEMANTICS: Mapping[str, type[Coherent] | type[Product]] = {"coherent": Coherent, "product": Product}
+SEMANTICS: Mapping[str, Callable[[float], Semantics]] = {
+    "coherent": lambda p: Coherent(),
+    "product": Product,
+    "exact": lambda p: Exact(),
+}
 
 
 def compile(
@@ -42,8 +47,8 @@ def compile(
 
     rules: a graph (its axioms, without rejected ones and habits of the teacher that nobody accepted), or rules,
     formulas or texts.
-    semantics: how a rule is broken by degrees: ``"coherent"``, ``"product"`` or one of your own; see the files of
-    those names. Under these two, equalities, laws under a transform and counts have one meaning of their own.
+    semantics: how a rule is broken by degrees: ``"coherent"``, ``"product"``, ``"exact"`` or one of your own; see the
+    files of those names. Equalities and counts have one meaning of their own, but under ``"exact"``.
     p: exponent of the product semantics. sharpness: logits are multiplied by it in clauses, never in equalities.
     body: what the gradient of a clause's negative literals is multiplied by; below 1 a Horn rule rather makes its head
     true than its body false. weights: of rules in the loss, by id, name or text; 1 where unsaid.
@@ -66,14 +71,10 @@ def compile(
                 f"{name} is {number!r}", hint="Give p of 1 or more, a sharpness above 0, and a body of 0 or more."
             )
     words = rules.vocabulary if vocabulary is None and isinstance(rules, KnowledgeGraph) else vocabulary
-    chosen = semantics if isinstance(semantics, Semantics) else _named(semantics, float(p))
+    chosen = semantics if isinstance(semantics, Semantics) else SEMANTICS[semantics](float(p))
     planned = tuple(plan(rule, chosen, words) for rule in trainable(rules))
     made = Constraints(planned, chosen, float(sharpness), float(body), words, {})
     return made.reweight(weights) if weights else made
-
-
-def _named(name: str, p: float) -> Semantics:
-    return Product(p) if name == "product" else Coherent()
 
 
 def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
@@ -22,16 +22,15 @@ Disjunction: TypeAlias = tuple[tuple[str, Formula], ...]
 
 @dataclass(frozen=True)
 class Reader:
-    """The views, and what log-odds are multiplied by."""
+    """The views, what log-odds are multiplied by, and the dtype of degrees: float64 where any logits are."""
 
     views: Views
     sharpness: float
+    dtype: torch.dtype = field(init=False)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """float64 where any logits are, else float32."""
+    def __post_init__(self) -> None:
         doubles = (x.dtype == torch.float64 for view in self.views.values() for x in view.facts.values.values())
-        return torch.float64 if any(doubles) else torch.float32
+        object.__setattr__(self, "dtype", torch.float64 if any(doubles) else torch.float32)
 
     def read(self, literal: Atom | Compare | Same, variables: Sequence[str], view: str) -> Tensor:
         """Log-odds where a network says it, bool where it is given; one axis a variable, broadcasting."""
@@ -43,6 +42,8 @@ class Reader:
             return same(literal.left, literal.right, variables, objects.shape[1], objects.device)
         value = where.facts.values[literal.predicate]
         if value.dtype != torch.bool:
-            # an answer that nobody asked for may be NaN, and its gradient would be as well
-            value = value.to(self.dtype).masked_fill(~where.facts.validity(literal.predicate), 0.0) * self.sharpness
+            value = value.to(self.dtype)
+            if value.dim() > 1:  # an answer that nobody asked for may be NaN, and its gradient would be as well
+                value = value.masked_fill(~where.facts.validity(literal.predicate), 0.0)
+            value = value if self.sharpness == 1 else value * self.sharpness
         return place(value, literal.arguments, variables)

@@ -258,7 +258,7 @@ def cite(formula: Formula, source: Source, *, broken: bool) -> Iterator[Citation
     found = 0
     for first, part in blocks(formula, source.view, source.images):
         wanted = part.broken if broken else part.live & ~part.broken
-        for scene in wanted.flatten(1).any(1).nonzero().flatten().tolist():
+        for scene in wanted.reshape(len(wanted), -1).any(1).nonzero().flatten().tolist():
             # worlds number real objects, and a mask may have gaps before one
             number = (source.view.facts.objects[first + scene].cumsum(0) - 1).tolist()
             where = [number[place] for place in wanted[scene].nonzero()[0].tolist()]

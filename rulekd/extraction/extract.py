@@ -12,10 +12,11 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World, parse_transform
+from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.concepts import concepts, measured
 from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
@@ -42,7 +43,12 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "transforms": transforms,
     "definitions": definitions,
     "decisions": decisions,
+    "concepts": concepts,
 }
+
+#: Families that fit a formula to what they see; and the number of units under which they see all of it.
+FITTED = ("definitions", "decisions")
+FEW = 100
 
 #: Largest violation rate that is still a law.
 TOLERANCE = 0.10
@@ -101,7 +107,15 @@ def mine(
     whole = Part(facts, {}, labels, {}, None)
     discovery, confirmation = split(whole)
     return _mine(
-        discovery, confirmation, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress
+        discovery,
+        confirmation,
+        tolerance,
+        families,
+        Provenance(source="mined"),
+        (),
+        facts.vocabulary,
+        progress,
+        few=_few(whole),
     )
 
 
@@ -186,6 +200,7 @@ def extract(
         progress,
         kept,
         lambda made: teacher.facts(SceneSet(made)),
+        _few(whole),
     )
     if probe is not None:
         graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
@@ -217,6 +232,7 @@ def _mine(
     progress: Report | None,
     scenes: SceneSet | None = None,
     ask: Callable[[Scenes], Facts] | None = None,
+    few: Part | None = None,
 ) -> KnowledgeGraph:
     if not 0 < tolerance < 1:
         raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
@@ -242,7 +258,9 @@ def _mine(
     for name in names:
         if name not in FAMILIES:
             raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
-        proposals = sum((FAMILIES[name](part) for part in parts), Proposals((), 0))
+        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
+        looked_at = parts if few is None or name not in FITTED else [_everything(few, ask)]
+        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
@@ -265,6 +283,9 @@ def _mine(
     )
     answers = [Answers(part.facts, part.scenes, part.labels) for part in (discovery, confirmation)]
     rules = assessed(judged.rules, about, *answers)
+    if few is not None and about:
+        rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
+        notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
@@ -276,8 +297,26 @@ def _mine(
         worlds=_worlds(confirmation, cited),
         provenance=provenance,
         notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
+        triples=measured(
+            [triple for _, proposals in counted for triple in proposals.triples],
+            confirmation.facts,
+            confirmation.scenes,
+        ),
     )
     return graph.with_entailment()
+
+
+def _few(whole: Part) -> Part | None:
+    """The whole, where it has fewer than FEW independent units."""
+    return whole if len(set(whole.facts.units.tolist())) < FEW else None
+
+
+def _everything(few: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery:
+    return Discovery(few.facts, scenes=few.scenes, ask=ask)
+
+
+def _unconfirmed(rule: Rule) -> Rule:
+    return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
 
 
 def _settled(facts: Facts) -> list[str]:

@@ -48,6 +48,9 @@ ENOUGH = 60
 #: Log-odds of the body with which a scene is left as it is: surely live, and not made odder than needed.
 SURELY = 2.0
 
+#: Live and broken groundings of no scene.
+NONE = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
 #: Made scenes that are cited, of those that keep the rule and of those that break it, each.
 CITED = 2
 
@@ -132,12 +135,12 @@ def _climb_to_live(ground_: Ground, goal: Formula, candidates: Attempts, log: _L
         asking, ground_.space, ground_.scenes, waiting, effort.starts, effort.steps, ground_.deadline, SURELY
     )
     found = reached.select((reached.breach > 0).nonzero().flatten())
-    for part in torch.split(torch.arange(len(found)), batch_size(ground_.asking.formula, ground_.scenes)):
+    log.asked["gradient"], log.counts["gradient"] = tried.asked, [NONE]
+    size = batch_size(ground_.asking.formula, ground_.scenes)
+    for part in torch.split(torch.arange(len(found)), size) if len(found) else ():
         some = found.select(part)
         with torch.no_grad():
             log.note_("gradient", some, ground_.asking(some.scenes(ground_.space, ground_.scenes)))
-    if len(found):
-        log.asked["gradient"] += tried.asked
 
 
 @dataclass
@@ -153,8 +156,7 @@ class _Log:
     def note_(self, kind: str, attempts: Attempts, answers: Answers) -> None:
         formula = self.ground.asking.formula
         grounding = ground(formula, answers.view, answers.images)
-        flat = (t.reshape(len(attempts), -1).sum(1).cpu().numpy() for t in (grounding.live, grounding.broken))
-        alive, broken = flat
+        alive, broken = (t.reshape(len(attempts), -1).sum(1).cpu().numpy() for t in (grounding.live, grounding.broken))
         self.asked[kind] = self.asked.get(kind, 0) + len(attempts)
         self.counts.setdefault(kind, []).append((alive, broken))
         for breaks, wanted in ((True, grounding.broken), (False, grounding.live & ~grounding.broken)):
