@@ -30,7 +30,8 @@ def rules(told: Sequence[Rule], graph: KnowledgeGraph, arms: Sequence[Arm] = ())
 def _rule(rule: Rule, graph: KnowledgeGraph, arms: Sequence[Arm], shown: set[str]) -> Markup:
     evidence = rule.evidence
     assert evidence is not None  # those that are told have evidence
-    said = [rule.name, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
+    named = [rule.name] if rule.name != rule.text else []
+    said = [*named, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
     told: list[tuple[str, Sequence[str]]] = [
         ("obeyed by the teacher", ledger_words(evidence.teacher)),
         ("true in the data", ledger_words(evidence.data)),
