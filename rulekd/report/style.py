@@ -163,7 +163,7 @@ _STRIPS = """
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 16px; }
 .panels { margin-top: 16px; }
 .strips { padding: 0; list-style: none; }
-.strips li { display: grid; grid-template-columns: minmax(0, 34%) minmax(0, 1fr) 8.5em; column-gap: 20px; }
+.strips li { display: grid; grid-template-columns: minmax(0, 34%) minmax(0, 1fr) 9.5em; column-gap: 20px; }
 .strips li { align-items: center; font-size: 0.9rem; line-height: 1.3; }
 .strips li + li { border-top: 1px solid var(--grid); }
 .panels .strips li { grid-template-columns: minmax(0, 1fr) max-content; row-gap: 0; padding-top: 6px; }

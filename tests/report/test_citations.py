@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kg import Citation, Counterexample, Hunt, Ledger, Probe, Probes, Rule, Tried, Verdict, World
+from kg import Citation, Counterexample, Definition, Hunt, Ledger, Probe, Probes, Rule, Threshold, Tried, Verdict, World
 from rulekd.distillation.measures import Measures
 from rulekd.report import Arm
 from rulekd.report.citations import pair
@@ -172,6 +172,17 @@ def test_pictures_lie_within_the_rule_that_they_are_about() -> None:
     assert len(picture.every("figure", under=second)) == 1
     assert "5 of 1,234 live groundings break it, in 20 units" in picture.text(first)
     assert "No counterexample" in picture.text(second)
+
+
+def test_a_definition_tells_its_thresholds() -> None:
+    rule = ruled("left_of(a, b) <-> right(a) <= left(b)", 0.02, cited=[CITED])
+    assert rule.evidence is not None
+    threshold = Threshold("right(a) <= left(b)", 0.0, -0.011, 0.02, "m", separates=True)
+    defined = Definition(0.991, 0.984, (threshold,))
+    rule = replace(rule, evidence=replace(rule.evidence, definition=defined))
+    picture = Picture(rules([rule], graph([rule], {"room 1": world()})))
+    assert "macro-F1 99.1 % of the teacher's answers and 98.4 % of the labels" in picture.text()
+    assert "thresholds: right(a) <= left(b): 0 m in (-0.011, 0.02)" in picture.text()
 
 
 def test_how_often_each_arm_breaks_a_rule_is_said() -> None:
