@@ -8,6 +8,7 @@ edit a knowledge graph at once on any machine. Solvers and parsers load when the
 'left_of(a, b) -> right_of(b, a)'
 """
 
+from kg.definitions import Choice, Definition, Threshold
 from kg.errors import (
     ArityError,
     ContradictionError,
@@ -40,15 +41,33 @@ from kg.formulas import (
     Term,
     Transform,
     Under,
+    Word,
 )
 from kg.graph import KnowledgeGraph
 from kg.normal import canonical, clauses, explicit_distinctness, free_variables, live, negation_normal
 from kg.objects import Object
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import contradiction, entails, minimal_cover
-from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status, in_words, name_of
+from kg.rules import (
+    Citation,
+    Counterexample,
+    Evidence,
+    Hunt,
+    Kind,
+    Ledger,
+    Probe,
+    Probes,
+    Provenance,
+    Rule,
+    Status,
+    Tried,
+    Verdict,
+    in_words,
+    name_of,
+)
 from kg.terms import TERMS, GeometricTerm
 from kg.text import parse, parse_term, parse_transform
+from kg.triples import Triple
 from kg.worlds import Count, World, count, holds
 
 __all__ = [
@@ -58,10 +77,13 @@ __all__ = [
     "ArityError",
     "AtMostOne",
     "Atom",
+    "Choice",
     "Citation",
     "Compare",
     "ContradictionError",
     "Count",
+    "Counterexample",
+    "Definition",
     "Evidence",
     "ExactlyOne",
     "Exists",
@@ -72,6 +94,7 @@ __all__ = [
     "FormulaError",
     "Function",
     "GeometricTerm",
+    "Hunt",
     "Iff",
     "Implies",
     "Kind",
@@ -84,6 +107,8 @@ __all__ = [
     "Or",
     "ParseError",
     "Predicate",
+    "Probe",
+    "Probes",
     "Provenance",
     "Quantity",
     "Rule",
@@ -91,10 +116,15 @@ __all__ = [
     "Same",
     "Status",
     "Term",
+    "Threshold",
     "Transform",
+    "Tried",
+    "Triple",
     "Under",
     "UnknownNameError",
+    "Verdict",
     "Vocabulary",
+    "Word",
     "World",
     "canonical",
     "clauses",

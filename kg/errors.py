@@ -73,7 +73,8 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> U
     names = sorted(known)
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     close = nearest(name, names)
+    otherwise = "Use one of these names." if names else "Nothing is known here: check what was given."
     return UnknownNameError(
         f"{where}unknown {kind} {name!r}; known: {shown or 'none'}",
-        hint=f"Did you mean {close!r}?" if close else "",
+        hint=f"Did you mean {close!r}?" if close else otherwise,
     )

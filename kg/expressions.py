@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -59,6 +60,25 @@ class Number(Expression):
         if not math.isfinite(self.value):
             raise FormulaError(f"the number {self.value} in a formula is not finite", hint="Use a finite constant.")
         object.__setattr__(self, "value", float(self.value) + 0.0)  # -0.0 and 0 have one spelling
+        self.measure()
+
+    def __str__(self) -> str:
+        return _term_text(self)
+
+
+@dataclass(frozen=True)
+class Word(Expression):
+    """A category, in quotes: ``shape(a) = "cube"``. It is compared by = or != only.
+
+    >>> str(Word('12" pipe'))
+    '"12\\\\" pipe"'
+    """
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, str) or "\n" in self.value:
+            raise FormulaError(f"the word {self.value!r:.80} in a formula", hint="Give a text of one line.")
         self.measure()
 
     def __str__(self) -> str:
@@ -132,7 +152,7 @@ class Function(Expression):
         return _term_text(self)
 
 
-Term: TypeAlias = Number | Feature | Negative | Arithmetic | Function
+Term: TypeAlias = Number | Word | Feature | Negative | Arithmetic | Function
 
 
 def features(term: Term) -> Iterator[Feature]:
@@ -152,7 +172,7 @@ def features(term: Term) -> Iterator[Feature]:
         case Function(_, terms):
             for inner in terms:
                 yield from features(inner)
-        case Number():
+        case Number() | Word():
             return
 
 
@@ -220,6 +240,8 @@ def _term_text(term: Term) -> str:
     match term:
         case Number(value):
             return number_text(value)
+        case Word(value):
+            return json.dumps(value, ensure_ascii=False)
         case Feature(name, arguments):
             return f"{name}({', '.join(arguments)})"
         case Negative(Number() as inner):  # '-3' is the number minus three

@@ -24,9 +24,11 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
         if target.exists():
             os.chmod(beside, target.stat().st_mode & 0o7777)
         os.replace(beside, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)  # the file that was asked for, not the one beside it
         raise
     _sync_folder(target.parent)
 

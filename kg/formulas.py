@@ -29,6 +29,7 @@ from kg.expressions import (
     Quantity,
     Term,
     Transform,
+    Word,
     features,
     variable_names,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Term",
     "Transform",
     "Under",
+    "Word",
     "children",
     "features",
     "terms_of",

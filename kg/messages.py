@@ -9,7 +9,15 @@ from kg.errors import nearest
 
 #: What the parser's tokens are called in messages; those that join formulas are all operators.
 _JOIN: Final = frozenset({"IFF", "ARROW", "TURNSTILE", "OR", "AND", "COMPARISON", "SIGN", "TIMES"})
-_WORDS: Final = {"NAME": "a name", "NUMBER": "a number", "LPAR": "'('", "RPAR": "')'", "COMMA": "','", "COLON": "':'"}
+_WORDS: Final = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "WORD": "a word",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "COMMA": "','",
+    "COLON": "':'",
+}
 
 
 def expectation(kinds: frozenset[str]) -> str:

@@ -9,13 +9,30 @@ from functools import cached_property
 from typing import Literal
 
 from kg import naming
+from kg.definitions import Definition
 from kg.errors import FormulaError, RulekdError
 from kg.formulas import Formula
 from kg.naming import name_of
 from kg.normal import canonical
 from kg.text import MAX_TEXT
 
-__all__ = ["Citation", "Evidence", "Kind", "Ledger", "Provenance", "Rule", "Status", "in_words", "name_of"]
+__all__ = [
+    "Citation",
+    "Counterexample",
+    "Evidence",
+    "Hunt",
+    "Kind",
+    "Ledger",
+    "Probe",
+    "Probes",
+    "Provenance",
+    "Rule",
+    "Status",
+    "Tried",
+    "Verdict",
+    "in_words",
+    "name_of",
+]
 
 Source = Literal["mined", "hand", "edited"]
 
@@ -95,6 +112,120 @@ class Ledger:
         return 1 - self.violations / self.support if self.support else None
 
 
+class Verdict(Enum):
+    """What a counterexample tells: the rule does not hold, the network erred there, or nobody can say."""
+
+    RULE = "the rule is wrong"
+    TEACHER = "the teacher is wrong"
+    OPEN = "undecided"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One way of searching. asked: made scenes that the teacher was asked about; broken: those in which it broke the
+    rule."""
+
+    asked: int = 0
+    broken: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", int(self.asked))
+        object.__setattr__(self, "broken", int(self.broken))
+        if not 0 <= self.broken <= self.asked:
+            raise RulekdError(
+                f"{self.broken} broken among {self.asked} scenes", hint="They are among those asked about."
+            )
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A made scene in which the teacher breaks the rule.
+
+    cited: the scene that it was made from, the binding, and the world of what was made. margin: log-odds > 0 by which
+    the least sure answer that breaks the rule lies beyond its threshold. margins: by atom (of the image, where one is
+    transformed) the log-odds above its threshold; negative = denied. by: how it was found. moved: the farthest that a
+    centre was moved, metres. persists: share of slightly changed copies that break the rule as well.
+    """
+
+    cited: Citation
+    margin: float
+    margins: tuple[tuple[str, float], ...]
+    by: Literal["random", "gradient"]
+    moved: float
+    persists: float
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """A search for scenes in which the teacher breaks a rule.
+
+    random, gradient: how often each way was tried and met one. worst: the largest margin of breaking that was seen;
+    negative where the rule held in every made scene, None where it could never be asked. found: the worst of them.
+    space: what was changed, and within which range. note: what could not be done, and why. seconds: it took.
+    """
+
+    random: Tried
+    gradient: Tried
+    worst: float | None
+    found: tuple[Counterexample, ...] = ()
+    space: str = ""
+    note: str = ""
+    seconds: float = 0.0
+
+    @property
+    def asked(self) -> int:
+        """Made scenes that the teacher was asked about."""
+        return self.random.asked + self.gradient.asked
+
+    @property
+    def broken(self) -> int:
+        """Those in which it broke the rule."""
+        return self.random.broken + self.gradient.broken
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One kind of made scenes. asked: how many. ledger: how often the rule was live in them and broken."""
+
+    kind: str
+    asked: int
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Made scenes in which a rule's body is live, where the given scenes have few. Never mixed into these.
+
+    total: every made scene that came out live, each a unit. kinds: how they were made, with what came of it.
+    examples, counterexamples: cited made scenes. space, note and seconds as of a hunt.
+    """
+
+    total: Ledger
+    kinds: tuple[Probe, ...] = ()
+    examples: tuple[Citation, ...] = ()
+    counterexamples: tuple[Citation, ...] = ()
+    space: str = ""
+    note: str = ""
+    seconds: float = 0.0
+
+    @property
+    def asked(self) -> int:
+        """Made scenes that the teacher was asked about."""
+        return sum(probe.asked for probe in self.kinds)
+
+    @property
+    def live(self) -> int:
+        """Live groundings in them."""
+        return self.total.support
+
+    @property
+    def broken(self) -> int:
+        """Live groundings that the teacher breaks."""
+        return self.total.violations
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What speaks for a rule.
@@ -103,7 +234,8 @@ class Evidence:
     the teacher on the discovery part. tolerance: the violation rate up to which the rule counts as one. level_p and
     chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
     tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
-    counterexamples: groundings that keep and break the rule.
+    counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes tell, beside the given
+    ones. definition: its thresholds, and why it was chosen, where the rule defines a predicate.
     """
 
     teacher: Ledger
@@ -116,6 +248,9 @@ class Evidence:
     examined: int = 0
     examples: tuple[Citation, ...] = ()
     counterexamples: tuple[Citation, ...] = ()
+    hunt: Hunt | None = None
+    probes: Probes | None = None
+    definition: Definition | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))
@@ -132,6 +267,13 @@ class Evidence:
             value = getattr(self, name)
             if value is not None and (math.isnan(value) or not 0 <= value <= 1):
                 raise RulekdError(f"{name} is {value!r}", hint="A p-value lies between 0 and 1; None where not tested.")
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Every grounding that is cited, of given scenes and of made ones."""
+        hunted = () if self.hunt is None else tuple(found.cited for found in self.hunt.found)
+        probed = () if self.probes is None else (*self.probes.examples, *self.probes.counterexamples)
+        return (*self.examples, *self.counterexamples, *hunted, *probed)
 
     @property
     def support(self) -> int:

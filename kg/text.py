@@ -5,6 +5,7 @@ The grammar stands in ``grammar.lark`` beside this file.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -37,6 +38,7 @@ from kg.formulas import (
     Term,
     Transform,
     Under,
+    Word,
 )
 from kg.messages import did_you_mean, excerpt, expectation, listed
 from kg.predicates import RESERVED, Vocabulary
@@ -155,7 +157,7 @@ class _Reader:
 
     def _check_parentheses(self) -> None:
         depth = 0
-        for match in re.finditer(r"#[^\n]*|[()]", self.text):
+        for match in re.finditer(r'"(?:\\.|[^"\\\n])*"|#[^\n]*|[()]', self.text):
             depth += {"(": 1, ")": -1}.get(match.group(), 0)
             if depth > MAX_DEPTH:
                 raise self._error(
@@ -221,6 +223,10 @@ class _Reader:
                     node,
                     f"{str(inside[0])!r} is a variable where a formula should stand",
                     hint=f"A fact about the whole scene is written {inside[0]}().",
+                )
+            case "word":
+                raise self._at(
+                    node, "a word stands where a formula should", hint="Compare it, as in 'shape(a) = \"cube\"'."
                 )
             case _:
                 raise self._at(node, "a number stands where a formula should", hint="Compare it, as in 'x(a) < x(b)'.")
@@ -297,6 +303,8 @@ class _Reader:
                 return self.term(inside[0])
             case "number":
                 return Number(float(inside[0]))
+            case "word":
+                return self._word(node)
             case "minus":
                 if inside[0] == "+":
                     return self.term(inside[1])
@@ -315,6 +323,14 @@ class _Reader:
                 )
             case _:
                 raise self._at(node, "a formula stands where a number should", hint="Compare numbers only.")
+
+    def _word(self, node: Node) -> Word:
+        try:
+            return Word(json.loads(str(node.children[0]), strict=False))
+        except ValueError:
+            raise self._at(
+                node, f"the word {node.children[0]!s:.60} cannot be read", hint='Write \\" and \\\\ for " and \\.'
+            ) from None
 
     def _feature(self, node: Node) -> Term:
         name = str(node.children[0])

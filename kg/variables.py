@@ -26,6 +26,7 @@ from kg.formulas import (
     Same,
     Term,
     Under,
+    Word,
     children,
     features,
 )
@@ -106,7 +107,7 @@ def rebuild(formula: Formula, change: Callable[[Formula], Formula], names: Mappi
 def rename_term(term: Term, names: Mapping[str, str]) -> Term:
     """The term with its variables renamed."""
     match term:
-        case Number():
+        case Number() | Word():
             return term
         case Feature(name, arguments):
             return Feature(name, tuple(names.get(argument, argument) for argument in arguments))

@@ -39,6 +39,7 @@ from kg.formulas import (
     Same,
     Term,
     Under,
+    Word,
     children,
     walk,
 )
@@ -164,7 +165,7 @@ def count(formula: Formula, world: World, views: Mapping[str, World] | None = No
 def evaluate(term: Term, world: World, binding: Binding) -> float | str:
     """The value of a term; a word for a categorical attribute."""
     match term:
-        case Number(value):
+        case Number(value) | Word(value):
             return value
         case Feature(name, arguments):
             return _feature(name, tuple(binding[argument] for argument in arguments), world)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         distill,
         evaluate,
     )
-    from rulekd.extraction import extract, mine
+    from rulekd.extraction import Effort, extract, hunt, mine, probe
     from rulekd.facts import Facts
     from rulekd.networks import build
     from rulekd.predictor import Predictor
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Comparison": "rulekd.distillation",
     "Constraints": "rulekd.constraints",
+    "Effort": "rulekd.extraction",
     "Facts": "rulekd.facts",
     "Labels": "rulekd.distillation",
     "Measures": "rulekd.distillation",
@@ -51,12 +52,15 @@ _HOMES = {
     "distill": "rulekd.distillation",
     "evaluate": "rulekd.distillation",
     "extract": "rulekd.extraction",
+    "hunt": "rulekd.extraction",
     "mine": "rulekd.extraction",
+    "probe": "rulekd.extraction",
 }
 
 __all__ = [
     "Comparison",
     "Constraints",
+    "Effort",
     "Facts",
     "Labels",
     "Measures",
@@ -74,7 +78,9 @@ __all__ = [
     "distill",
     "evaluate",
     "extract",
+    "hunt",
     "mine",
+    "probe",
 ]
 
 

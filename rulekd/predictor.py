@@ -30,6 +30,8 @@ class Predictor:
         ``outputs`` gives class scores, and the predictor turns these into log-odds, log p - log(1 - p) with
         p the softmax, so that everything behind it reads one kind of number.
     thresholds: the probability at which each predicate counts as true (0.5 where unsaid).
+    slots: N of a network that always answers for so many places, such as one output a known object. It is then given
+        scenes padded to ``slots`` places, and what it says beyond a batch's own N is about nobody and is cut off.
 
     >>> import torch
     >>> from rulekd.scenes import Scenes
@@ -49,6 +51,7 @@ class Predictor:
         outputs: Callable[[Any], Mapping[str, Tensor]] | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
         thresholds: Mapping[str, float] | None = None,
+        slots: int | None = None,
     ) -> None:
         self.module = module
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
@@ -56,6 +59,9 @@ class Predictor:
         self.outputs = outputs
         self.groups = {name: tuple(members) for name, members in (groups or {}).items()}
         self.thresholds = dict(thresholds or {})
+        self.slots = slots
+        if slots is not None and slots < 1:
+            raise RulekdError(f"slots is {slots}", hint="Give the number of places that the network answers for.")
         for name, members in self.groups.items():
             arities = {self.vocabulary.find(member, where=f"softmax group {name!r}: ").arity for member in members}
             if len(members) < 2 or len(arities) > 1:
@@ -70,7 +76,7 @@ class Predictor:
 
     def with_module(self, module: nn.Module) -> Predictor:
         """The same reading of another module: a wrapped one, a copy, the same network with other weights."""
-        return Predictor(module, self.vocabulary, self.inputs, self.outputs, self.groups, self.thresholds)
+        return Predictor(module, self.vocabulary, self.inputs, self.outputs, self.groups, self.thresholds, self.slots)
 
     @property
     def parameters(self) -> int:
@@ -98,6 +104,9 @@ class Predictor:
 
     def logits(self, scenes: Scenes) -> dict[str, Tensor]:
         """Log-odds by predicate of arity k, each (B, N, ..., N) with k object axes; gradients reach the module."""
+        width = scenes.mask.shape[1]
+        if self.slots is not None:
+            scenes = self._in_slots(scenes)
         arguments = self.inputs(scenes)
         result = self.module(*arguments) if isinstance(arguments, tuple) else self.module(arguments)
         named = result if self.outputs is None else self.outputs(result)
@@ -109,12 +118,27 @@ class Predictor:
         checked = {name: self._checked(name, named, scenes) for name in self.vocabulary}
         for members in self.groups.values():
             checked |= _group_log_odds({member: checked[member] for member in members})
-        return checked
+        return {name: value[(slice(None),) + (slice(0, width),) * (value.dim() - 1)] for name, value in checked.items()}
+
+    def _in_slots(self, scenes: Scenes) -> Scenes:
+        assert self.slots is not None  # asked for only then
+        if scenes.mask.shape[1] > self.slots:
+            raise RulekdError(
+                f"scenes of {scenes.mask.shape[1]} places are given to a network with {self.slots} slots",
+                hint="Give the number of places that the network answers for as slots, or other scenes.",
+            )
+        return scenes.pad(self.slots)
 
     def _checked(self, name: str, named: Mapping[str, Tensor], scenes: Scenes) -> Tensor:
         if name not in named:
             raise unknown("predicate", name, named, where="the network's outputs: ")
         value, arity = named[name], self.vocabulary[name].arity
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise RulekdError(
+                f"the network's logits for {name!r} have the type {kind}",
+                hint="Give floating log-odds; of decisions (bool), say 20.0 * (2.0 * decided - 1.0).",
+            )
         wanted = (len(scenes),) + (scenes.mask.shape[1],) * arity
         if tuple(value.shape) != wanted:
             raise ArityError(
@@ -125,18 +149,38 @@ class Predictor:
 
     def dry_run(self, scenes: SceneSet | Scenes) -> None:
         """Ask about two scenes and check every name, shape and number; raise what a long run would meet later."""
-        few = (
-            next(iter(scenes.select(range(min(2, len(scenes)))).batches(2))) if isinstance(scenes, SceneSet) else scenes
-        )
-        if len(few) == 0:
+        held = scenes.scenes if isinstance(scenes, SceneSet) else scenes
+        if len(held) == 0:
             raise RulekdError("there are no scenes to ask the network about", hint="Check the file and the part.")
-        once, again = self.answers(few), self.answers(few)
+        self._refuse_too_small(held)
+        few = held.select(range(min(2, len(held)))).trim() if isinstance(scenes, SceneSet) else held
+        try:
+            once, again = self.answers(few), self.answers(few)
+        except RulekdError:
+            raise
+        except Exception as error:
+            raise RulekdError(
+                f"the network cannot be asked about scene {few.names[0]!r}: {type(error).__name__}: {error}",
+                hint="The fault lies in the module, inputs() or outputs(); the traceback (--debug) shows where.",
+            ) from error
         for name in self.vocabulary:
             if not torch.equal(once[name], again[name]):
                 raise RulekdError(
                     f"the network answers differently each time it is asked about {name!r}",
                     hint="Switch off dropout and sampling in eval mode, or fix its random state.",
                 )
+
+    def _refuse_too_small(self, scenes: Scenes) -> None:
+        """Raise where no scene has as many objects as any predicate speaks of."""
+        most = int(scenes.mask.sum(1).max())
+        needed = {name: 1 if p.diagonal and p.arity else p.arity for name, p in self.vocabulary.items()}
+        if needed and min(needed.values()) > most:
+            name = min(needed, key=needed.__getitem__)
+            have = f"more than {most} object" if most else "any object"
+            raise RulekdError(
+                f"none of the {len(scenes)} scenes has {have}, and {name!r} speaks of {needed[name]}",
+                hint="Check the mask (True where there is an object), and what was left out of the scenes.",
+            )
 
     @torch.no_grad()
     def answers(self, batch: Scenes) -> dict[str, Tensor]:

@@ -16,12 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: What each layer may import beside itself and kg. Everything directly under rulekd/ has a line here.
 BELOW_GROUNDING = {"truth", "scenes", "facts", "predictor"}
-BELOW_DISTILLATION = BELOW_GROUNDING | {"grounding", "extraction", "constraints", "networks"}
+BELOW_DISTILLATION = BELOW_GROUNDING | {"run_files", "grounding", "extraction", "constraints", "networks"}
 MAY_IMPORT: dict[str, set[str]] = {
     "truth": set(),
     "scenes": {"truth"},
     "facts": {"truth", "scenes"},
     "predictor": {"scenes", "facts"},
+    "run_files": set(),
     "networks": BELOW_GROUNDING,
     "grounding": BELOW_GROUNDING,
     "extraction": BELOW_GROUNDING | {"grounding"},

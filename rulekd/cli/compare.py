@@ -9,13 +9,18 @@ from typing import Annotated
 import typer
 
 from kg.errors import RulekdError
+from rulekd.cli.completing import networks, run_folders
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
 
 
 def compare(
-    teacher: Annotated[str, typer.Option(help="A run directory, module:build or file.py:build.")],
-    student: Annotated[str, typer.Option(help="A built-in network, module:build or file.py:build.")],
+    teacher: Annotated[
+        str, typer.Option(help="A run directory, module:build or file.py:build.", autocompletion=run_folders)
+    ],
+    student: Annotated[
+        str, typer.Option(help="A built-in network, module:build or file.py:build.", autocompletion=networks)
+    ],
     scenes: Annotated[Path, typer.Option(help="A file of scenes; the test part judges.")],
     kg: Annotated[
         Path | None,
@@ -52,9 +57,9 @@ def compare(
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import Labels, Rules, SoftLabels, Training
     from rulekd.distillation import compare as compare_students
-    from rulekd.distillation.finished import FINISHED
     from rulekd.extraction import extract
     from rulekd.predictor import Predictor
+    from rulekd.run_files import FINISHED
 
     folder = folder_for(out, resume)
     refuse_existing(folder, resume=resume, left=FINISHED)

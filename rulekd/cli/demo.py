@@ -32,6 +32,8 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Rooms, a teacher, its rules, three students, a comparison and a report: the whole way in a few minutes."""
+    if seed < 0:
+        raise RulekdError(f"--seed is {seed}", hint="Give a whole number, 0 or more.")
     # everything else brings torch
     from rulekd.demo import Settings
 
@@ -69,10 +71,11 @@ def perform(settings: Settings, folder: Path, *, as_json: bool) -> None:
     found.graph.save(folder / "rooms.kg.json")
     found.scenes.save(folder / "rooms.jsonl.gz")
     about = {"scenes": str((folder / "rooms.jsonl.gz").resolve()), "scenes_fingerprint": found.scenes.fingerprint}
-    teacher = found.teaching.save(folder / "teacher", about=about)
+    teacher = found.teaching.save(folder / "teacher", about=about | {"measures": _student(found.teacher)})
     about |= {"teacher": str(teacher.resolve()), "teacher_fingerprint": found.teaching.predictor.fingerprint}
     for name, run in found.runs.items():
-        run.save(folder / f"student-{name.replace('+', '-')}", about=about)
+        measured = {"measures": _student(found.students[name])}
+        run.save(folder / f"student-{name.replace('+', '-')}", about=about | measured)
     report = write(report_of(found), folder / "report.html")
     rules = strongest(found.graph)
     result = {

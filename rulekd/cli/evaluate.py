@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
+from rulekd.cli.completing import run_folders
 from rulekd.cli.manners import NO, JsonFlag, answer, log
 from rulekd.cli.tables import fields, percent
 
@@ -65,10 +66,12 @@ class Gate:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Option(help="A run directory.")],
+    run: Annotated[Path, typer.Option(help="A run directory.", autocompletion=run_folders)],
     scenes: Annotated[Path | None, typer.Option(help="A file of scenes; that of the training unless said.")] = None,
     kg: Annotated[Path | None, typer.Option(help="The graph that is judged by; that of the run unless said.")] = None,
-    teacher: Annotated[str | None, typer.Option(help="For fidelity; that of the run unless said.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="For fidelity; that of the run unless said.", autocompletion=run_folders)
+    ] = None,
     part: Annotated[str, typer.Option(help="train, validate, test, discover or confirm.")] = "test",
     fail_below: Annotated[list[str] | None, typer.Option(help="Exit code 1 below this: f1=0.9.")] = None,
     fail_above: Annotated[list[str] | None, typer.Option(help="Exit code 1 above this: violation=0.01.")] = None,
@@ -78,7 +81,7 @@ def evaluate(
     # networks and scenes bring torch
     from rulekd.cli.networks import load_teacher, load_trained
     from rulekd.distillation import evaluate as measure
-    from rulekd.distillation.run import read_record
+    from rulekd.run_files import read_record
     from rulekd.scenes.parts import check_part
 
     gates = [Gate.read(text, True) for text in fail_below or []]

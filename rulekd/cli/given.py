@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
-from rulekd.distillation.run import CHECKPOINT
+from rulekd.run_files import CHECKPOINT, is_free
 from rulekd.scenes import SceneSet
 
 
@@ -40,13 +41,18 @@ def refuse_existing(out: Path, *, resume: bool = False, left: str = CHECKPOINT) 
             f"{out} holds what an interrupted command has left",
             hint="The same command with --resume goes on with it; or choose another --out.",
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not is_free(out):
         raise RulekdError(f"{out} exists already, and nothing is overwritten", hint="Choose another --out.")
-    for parent in out.parents:
-        if parent.exists():
-            if not parent.is_dir():
-                raise RulekdError(f"{out} cannot be made: {parent} is no folder", hint="Choose another --out.")
-            break
+    parent = next(parent for parent in out.absolute().parents if parent.exists())
+    if not parent.is_dir():
+        raise RulekdError(f"{out} cannot be made: {parent} is no folder", hint="Choose another --out.")
+    try:
+        with tempfile.TemporaryFile(dir=parent):  # rights alone do not tell: a disk may be full, or read-only
+            pass
+    except OSError as wrong:
+        raise RulekdError(
+            f"{out} cannot be made: nothing can be written in {parent}: {wrong.strerror}", hint="Choose another --out."
+        ) from wrong
 
 
 def check_fraction(option: str, value: float) -> float:

@@ -7,6 +7,7 @@ run; 130 interrupted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -44,8 +45,11 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         log("interrupted")
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # the reader has seen enough (`rulekd kg list | head`): typer turns that, and only that, into SystemExit;
+    except (BrokenPipeError, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+            sys.stdout.flush()  # typer stops so when it has answered the shell's question for completions
+            return stop.code if isinstance(stop.code, int) else 0
+        # the reader has seen enough (`rulekd kg list | head`), which typer turns into SystemExit;
         # python must not complain again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         return 0
@@ -71,7 +75,12 @@ def explain(error: BaseException) -> tuple[str, str]:
         return "the question was not answered", "Answer it, or give the option that answers it."
     if isinstance(error, OSError):
         where = f" {str(error.filename)!r}" if error.filename is not None else ""
-        return f"cannot use{where}: {error.strerror or error}", "Check that the path exists and may be read or written."
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "Make room, or choose another place; what was there is as it was."
+        return (
+            f"cannot use{where}: {error.strerror or error}",
+            hint if full else "Check that the path exists and may be read or written.",
+        )
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed", "Run `make install`, or pip install it beside rulekd."
     if isinstance(error, MemoryError):

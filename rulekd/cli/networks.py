@@ -14,10 +14,11 @@ from typing import Any
 
 from kg.errors import RulekdError, nearest, unknown
 from rulekd.cli.manners import log
-from rulekd.distillation.run import load_run, load_weights, network_of, read_record
+from rulekd.distillation.run import load_run, load_weights, network_of
 from rulekd.networks import NETWORKS, build
 from rulekd.networks.layout import ReadPoints
 from rulekd.predictor import Predictor
+from rulekd.run_files import read_record
 from rulekd.scenes import SceneSet
 
 #: How points are sampled for a network that needs them where the scenes have none; a run records it.

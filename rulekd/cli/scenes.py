@@ -38,9 +38,11 @@ def show(
     objects, facts = _objects(scenes.scenes, number), _facts(scenes, number)
     shown: dict[str, Any] = {"scene": scenes.scenes.names[number], "objects": objects, "facts": facts}
     if out is not None:
-        # drawing brings matplotlib
+        # drawing brings matplotlib and what is given to other commands torch
+        from rulekd.cli.given import refuse_existing
         from rulekd.scenes.drawing import draw
 
+        refuse_existing(out)
         shown["picture"] = draw(scenes.scenes, number, out)
         log(f"drawn: {out}")
     answer(shown, _scene_text(shown), as_json=as_json)
@@ -54,12 +56,16 @@ def generate(
     as_json: JsonFlag = False,
 ) -> None:
     """Make furnished rooms with exact contacts, labels from definitions, and points as a camera sees them."""
-    if out.exists():
-        raise RulekdError(f"{out} exists already, and nothing is overwritten", hint="Choose another --out.")
     # the generator brings torch
+    from rulekd.cli.given import refuse_existing
+    from rulekd.scenes.readers import check_writable
     from rulekd.scenes.rooms import generate as rooms
 
+    refuse_existing(out)
+    check_writable(out)
+
     scenes = rooms(count, seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
     scenes.save(out)
     log(f"written: {out}")
     answer({"file": out, **_summary(scenes)}, _summary_text(scenes), as_json=as_json)

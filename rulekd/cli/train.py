@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import RulekdError
+from rulekd.cli.completing import networks, run_folders
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import counting, progress
 from rulekd.cli.tables import fields
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 
 def train(
     student: Annotated[
-        str, typer.Option(help="A built-in network, a run directory to go on from, module:build or file.py:build.")
+        str,
+        typer.Option(
+            help="A built-in network, a run directory to go on from, module:build or file.py:build.",
+            autocompletion=networks,
+        ),
     ],
     scenes: Annotated[Path, typer.Option(help="A file of scenes; its train part is learned from.")],
     out: Annotated[Path, typer.Option(help="The run directory to make; never an existing one.")],
-    teacher: Annotated[str | None, typer.Option(help="A run directory, module:build or file.py:build.")] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="A run directory, module:build or file.py:build.", autocompletion=run_folders),
+    ] = None,
     kg: Annotated[Path | None, typer.Option(help="A graph file: its axioms are trained.")] = None,
     share: Annotated[
         float, typer.Option(help="Share of the train scenes that is labelled; only rules see the others.")
@@ -50,7 +58,8 @@ def train(
     from rulekd.cli.given import load_graph, load_scenes, refuse_existing
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import Training, distill
-    from rulekd.distillation.run import CHECKPOINT, leave_interrupted
+    from rulekd.distillation.run import leave_interrupted
+    from rulekd.run_files import CHECKPOINT
 
     refuse_existing(out, resume=resume)
     if epochs is not None and steps is not None:

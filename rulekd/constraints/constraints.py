@@ -46,7 +46,8 @@ def compile(
 ) -> Constraints:
     """Rules as a differentiable loss.
 
-    rules: a graph (its axioms, without rejected ones and habits of the teacher), or rules, formulas or texts.
+    rules: a graph (its axioms, without rejected ones and habits of the teacher that nobody accepted), or rules,
+    formulas or texts.
     semantics: how a rule is broken by degrees: ``"coherent"``, ``"product"``, ``"exact"`` or one of your own; see the
     files of those names. Equalities and counts have one meaning of their own, but under ``"exact"``.
     p: exponent of the product semantics. sharpness: logits are multiplied by it in clauses, never in equalities.
@@ -85,11 +86,16 @@ def compile(
 def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
     """The rules to train: of a graph its axioms, without rejected rules and habits; a single text is one rule.
 
+    A habit of the teacher that a person has accepted is trained: a person's word counts before the labels.
     entailed: with the rules that follow from others.
     """
     if isinstance(rules, KnowledgeGraph):
         found = rules.rules() if entailed else rules.axioms()
-        return [r for r in found if r.status is not Status.REJECTED and r.kind is not Kind.HABIT]
+        return [
+            r
+            for r in found
+            if r.status is not Status.REJECTED and (r.kind is not Kind.HABIT or r.status is Status.ACCEPTED)
+        ]
     given = (
         [rules] if isinstance(rules, str | Formula | Rule) else list(rules) if isinstance(rules, Iterable) else [rules]
     )

@@ -18,6 +18,7 @@ from rulekd.distillation.run import circumstances, describe_transfer
 from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.distillation.verdict import Difference, Verdict, interval, together
+from rulekd.scenes import SceneSet
 
 #: The arm that is judged; all others are its controls.
 SUBJECT: Final = "all"
@@ -170,12 +171,12 @@ class Comparison:
         mean = sum(values) / len(values) if values else None
         return {"mean": mean, "interval": interval(values), "values": values}
 
-    def report(self, path: Path | str) -> Path:
+    def report(self, path: Path | str, scenes: SceneSet | None = None) -> Path:
         """Write an HTML page about the comparison, one file that needs no network; an existing file is refused."""
         # reports are built on comparisons; people look for them here, so this method reaches up when it is called
         from rulekd.report import of_comparison, write
 
-        return write(of_comparison(self), path)
+        return write(of_comparison(self, scenes), path)
 
     def save(self, folder: Path | str) -> Path:
         """Write its directory: run.json with every number, graph.kg.json where the rules came as a graph, report.html.

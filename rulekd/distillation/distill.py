@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -52,6 +53,8 @@ def distill(
     given = list(transfers) if transfers is not None else [SoftLabels() if teacher is not None else Labels()]
     if not given:
         raise RulekdError("the list of transfers is empty", hint="Pass [SoftLabels(), Rules(graph)], say.")
+    if not isinstance(scenes, SceneSet):
+        raise RulekdError(f"scenes are a {type(scenes).__name__}", hint="Give a SceneSet: rulekd.SceneSet(scenes).")
     check(teacher, student, given)
     settings = training or Training()
     taught, held = part_of(scenes, "train"), part_of(scenes, "validate")
@@ -61,6 +64,8 @@ def distill(
         )
     others = None if unlabelled is None else part_of(unlabelled, "train")
     student.dry_run(taught)
+    if teacher is not None:
+        teacher.dry_run(taught)
     soft = None if teacher is None else teacher.facts(taught)
     if soft is not None:
         given = [replace(t, groups=soft.exclusive) if isinstance(t, SoftLabels) else t for t in given]
@@ -115,6 +120,17 @@ def calibrate_on(
         student.thresholds = calibrate(student.facts(scenes), decisions, tying_laws(transfers), score)
 
 
+def _refuse_same(teacher: Predictor, student: Predictor) -> None:
+    """A teacher that changes with its student teaches nothing; a frozen part may be common to both."""
+    taught_by = {id(weight) for weight in teacher.module.parameters()}
+    for name, weight in student.module.named_parameters():
+        if weight.requires_grad and id(weight) in taught_by:
+            raise RulekdError(
+                f"teacher and student share the trainable weights {name!r}",
+                hint="Give the student weights of its own: student.with_module(copy.deepcopy(module)).",
+            )
+
+
 def tying_laws(transfers: Sequence[Transfer]) -> list[Formula]:
     """The laws that may tie thresholds: those that are trained."""
     return [rule.formula for t in transfers if isinstance(t, Rules) for rule in trainable(t.graph)]
@@ -133,6 +149,22 @@ def part_of(scenes: SceneSet, name: str) -> SceneSet:
 
 def check(teacher: Predictor | None, student: Predictor, transfers: Sequence[Transfer]) -> None:
     """What would fail, or teach nothing, after minutes of training, fails here."""
+    for role, given in (("teacher", teacher), ("student", student)):
+        if given is not None and not isinstance(given, Predictor):
+            raise RulekdError(
+                f"the {role} is a {type(given).__name__}",
+                hint="Wrap it: rulekd.Predictor(network, vocabulary, inputs=...).",
+            )
+    for transfer in transfers:
+        if not isinstance(transfer, Transfer):
+            raise RulekdError(
+                f"among the transfers is a {type(transfer).__name__}: {str(transfer)[:60]!r}",
+                hint="Give transfers, such as [rulekd.SoftLabels(), rulekd.Rules(graph)].",
+            )
+        if not math.isfinite(transfer.weight):
+            raise RulekdError(f"the weight of {transfer.name!r} is {transfer.weight}", hint="Give a finite number.")
+    if teacher is not None:
+        _refuse_same(teacher, student)
     if teacher is not None and not set(teacher.vocabulary) & set(student.vocabulary):
         raise RulekdError(
             f"teacher and student share no predicate: {', '.join(teacher.vocabulary)} and "

@@ -14,9 +14,6 @@ from rulekd.distillation.comparison import Student
 from rulekd.distillation.ledger import Entry
 from rulekd.distillation.measures import Measures
 
-#: What the file is called in the directory of a comparison.
-FINISHED = "students.jsonl"
-
 
 class Finished:
     """Students by arm and seed; with a path each is appended to a file of JSON lines as soon as it is added.

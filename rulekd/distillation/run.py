@@ -26,12 +26,8 @@ from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer
 from rulekd.networks import describe, from_spec
 from rulekd.predictor import Predictor
+from rulekd.run_files import CHECKPOINT, GRAPH, METRICS, RECORD, RUN_VERSION, WEIGHTS, is_free, lying_in, read_record
 from rulekd.scenes import SceneSet
-
-RUN_VERSION = 1
-
-#: The file that an interrupted training leaves in its folder.
-CHECKPOINT = "checkpoint.safetensors"
 
 Status: TypeAlias = Literal["finished", "interrupted"]
 
@@ -84,7 +80,7 @@ class Run:
         an interrupted training has left there.
         """
         target = Path(folder)
-        if target.exists() and not is_free(target) and not is_interrupted(target):
+        if not is_free(target) and not is_interrupted(target):
             raise RulekdError(f"{target} exists already, and nothing is overwritten", hint="Choose another --out.")
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as made:
@@ -106,15 +102,16 @@ class Run:
             "seed": self.seed,
             "parameters": self.predictor.parameters,
             "fingerprint": self.predictor.fingerprint,
+            "warnings": self.warnings,
             **about,
         }
-        (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         weights = {name: t.detach().cpu().contiguous().clone() for name, t in self.student.state_dict().items()}
-        save_file(weights, folder / "weights.safetensors")
+        save_file(weights, folder / WEIGHTS)
         lines = (json.dumps({**asdict(entry), "shares": entry.shares}) + "\n" for entry in self.history)
-        (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        (folder / METRICS).write_text("".join(lines), encoding="utf-8")
         if self.graph is not None:
-            self.graph.save(folder / "graph.kg.json")
+            self.graph.save(folder / GRAPH)
 
 
 def circumstances(status: Status) -> dict[str, Any]:
@@ -128,43 +125,18 @@ def circumstances(status: Status) -> dict[str, Any]:
     }
 
 
-def is_free(folder: Path) -> bool:
-    """Is it an empty folder?"""
-    return folder.is_dir() and not any(folder.iterdir())
-
-
 def is_interrupted(folder: Path) -> bool:
     """Does it hold nothing but what an interrupted training has left?"""
-    left = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return CHECKPOINT in left and not left - {CHECKPOINT, "run.json", "graph.kg.json"}
+    left = lying_in(folder)
+    return CHECKPOINT in left and not left - {CHECKPOINT, RECORD, GRAPH}
 
 
 def leave_interrupted(folder: Path, graph: KnowledgeGraph | None, about: Mapping[str, Any]) -> None:
     """Beside the checkpoint of an interrupted training: what it was, and the rules, each file whole or not at all."""
     record = {**circumstances("interrupted"), **about}
-    write_atomically(folder / "run.json", json.dumps(record, indent=1) + "\n")
+    write_atomically(folder / RECORD, json.dumps(record, indent=1) + "\n")
     if graph is not None:
-        graph.save(folder / "graph.kg.json")
-
-
-def read_record(folder: Path | str) -> dict[str, Any]:
-    """run.json of a run directory."""
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise FileFormatError(
-            f"{folder} is no run directory: it has no run.json", hint="Name a folder that --out made."
-        )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        known = record["version"] <= RUN_VERSION
-    except (ValueError, KeyError, TypeError) as wrong:
-        raise FileFormatError(f"{path} cannot be read: {wrong}", hint="Restore the file, or train again.") from wrong
-    if not known:
-        raise FileFormatError(
-            f"{path} has version {record['version']}; this program reads up to {RUN_VERSION}",
-            hint="Use a newer rulekd.",
-        )
-    return dict(record)
+        graph.save(folder / GRAPH)
 
 
 def network_of(record: Mapping[str, Any], folder: Path | str) -> dict[str, Any]:
@@ -174,14 +146,15 @@ def network_of(record: Mapping[str, Any], folder: Path | str) -> dict[str, Any]:
             f"the training in {folder} was interrupted: it has no trained network",
             hint="The same `rulekd train` with --resume goes on with it.",
         )
-    if "network" not in record:
+    network = record.get("network")
+    if not isinstance(network, dict):
         raise RulekdError(f"{folder} holds no network", hint="Name a folder that `rulekd train` made.")
-    return dict(record["network"])
+    return dict(network)
 
 
 def load_weights(predictor: Predictor, folder: Path | str) -> Predictor:
     """The predictor with the weights of a run directory, in place; nothing is unpickled."""
-    path = Path(folder) / "weights.safetensors"
+    path = Path(folder) / WEIGHTS
     try:
         predictor.module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as wrong:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -26,6 +26,8 @@ class Runtime:
             raise RulekdError(
                 "device 'cuda' was asked for, and torch sees none", hint="Run 'rulekd doctor'; use --device cpu."
             )
+        if precision not in get_args(Precision):
+            raise RulekdError(f"unknown precision {precision!r}", hint=f"Use one of {', '.join(get_args(Precision))}.")
         self.fabric = Fabric(accelerator=device, devices=1, precision=precision)
 
     @property

@@ -10,6 +10,7 @@ changes. Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -32,8 +33,8 @@ class SoftLabels(Transfer):
     groups: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise RulekdError(f"temperature is {self.temperature}", hint="Give a number above 0, such as 4.")
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise RulekdError(f"temperature is {self.temperature}", hint="Give a finite number above 0, such as 4.")
 
     @property
     def name(self) -> str:

@@ -43,6 +43,12 @@ class Training:
                 raise RulekdError(f"{name} is {value}", hint="Give a finite number above 0.")
         if self.steps is not None and self.steps <= 0:
             raise RulekdError(f"steps is {self.steps}", hint="Give a number above 0, or epochs.")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise RulekdError(f"weight_decay is {self.weight_decay}", hint="Give a finite number, 0 or more.")
+        for name in ("epochs", "batch_size", "steps"):
+            value = getattr(self, name)
+            if value is not None and value != int(value):
+                raise RulekdError(f"{name} is {value}", hint="Give a whole number.")
 
 
 @dataclass

@@ -44,12 +44,20 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     left, right, expects_more = sides
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
+    if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
+        # Of a statement about scenes, and inside a scene of one object, nothing can be renamed: the scenes are.
+        return _tail(*_over_scenes(left, right, shared, view, other), expects_more)
     if not shared:
         return None
     if len(shared) <= 2 and (set(free_variables(left)) == set(shared) or set(free_variables(right)) == set(shared)):
         total, mean, variance = _closed_form(left, right, shared, view, other)
     else:
         total, mean, variance = sampled(left, right, view, other)
+    return _tail(total, mean, variance, expects_more)
+
+
+def _tail(total: float, mean: float, variance: float, expects_more: bool) -> float:
+    """p-value of a count of common groundings, by the normal approximation."""
     spread, difference = variance**0.5, total - mean
     if spread <= 1e-9 * max(1.0, total):  # every renaming gives the same count: it says nothing
         return 1.0
@@ -80,6 +88,22 @@ def _closed_form(
     body, head = _summed(left, shared, view), _summed(right, shared, other)
     moments = vector_moments if len(shared) == 1 else matrix_moments
     mean, variance = moments(body, head, view.facts.objects.double())
+    return float((body * head).sum()), float(mean.sum()), float(variance.sum())
+
+
+def _several(view: View) -> bool:
+    """Does some scene have two objects or more?"""
+    return bool((view.facts.objects.sum(1) > 1).any())
+
+
+def _over_scenes(
+    left: Formula, right: Formula, shared: tuple[str, ...], view: View, other: View
+) -> tuple[float, float, float]:
+    """Common groundings, with mean and variance over renamings of the scenes, each of which has one grounding."""
+    body, head = _summed(left, shared, view), _summed(right, shared, other)
+    body, head = body.reshape(1, -1), head.reshape(1, -1)
+    there = view.facts.objects.any(1)[None] if shared else torch.ones_like(body, dtype=torch.bool)
+    mean, variance = vector_moments(body, head, there.double())
     return float((body * head).sum()), float(mean.sum()), float(variance.sum())
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from torch import Tensor
 
-from kg import Atom, Formula, Transform
+from kg import Atom, Definition, Formula, Transform, Triple
 from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.facts import Facts
+from rulekd.scenes import Scenes
 
 
 @dataclass(frozen=True)
 class Proposals:
-    """What one family asks to have confirmed, and how many candidates it examined to find it."""
+    """What one family asks to have confirmed, and how many candidates it examined to find it.
+
+    definitions: what is known about those of the formulas that define a predicate. triples: of concepts.
+    """
 
     formulas: tuple[Formula, ...]
     examined: int
+    definitions: Mapping[Formula, Definition] = field(default_factory=dict)
+    triples: tuple[Triple, ...] = ()
 
     @classmethod
     def gather(cls, candidates: Iterable[tuple[Formula, bool]]) -> Proposals:
@@ -28,7 +34,12 @@ class Proposals:
         return cls(tuple(formula for formula, proposed in examined if proposed), len(examined))
 
     def __add__(self, other: Proposals) -> Proposals:
-        return Proposals(self.formulas + other.formulas, self.examined + other.examined)
+        return Proposals(
+            self.formulas + other.formulas,
+            self.examined + other.examined,
+            {**self.definitions, **other.definitions},
+            self.triples + other.triples,
+        )
 
 
 @dataclass(frozen=True)
@@ -37,12 +48,22 @@ class Discovery:
 
     facts: what was said about the scenes. images: what was said about them transformed.
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
-    tolerance, because the share on this part is only an estimate.
+    tolerance, because the share on this part is only an estimate. raw: the facts as they were said, where doubt has
+    been cast on some of ``facts``. scenes: what the facts are about, where that is known. ask: the network,
+    about other scenes, where it can be asked.
     """
 
     facts: Facts
     images: Mapping[Transform, Facts] = field(default_factory=dict)
     slack: float = 0.15
+    raw: Facts | None = None
+    scenes: Scenes | None = None
+    ask: Callable[[Scenes], Facts] | None = None
+
+    @property
+    def said(self) -> Facts:
+        """The facts without any doubt: a threshold lies where a network is unsure."""
+        return self.facts if self.raw is None else self.raw
 
     @cached_property
     def pairs(self) -> PairCounts:

@@ -15,7 +15,7 @@ is refuted by an e-value of 20 on facts that are not doubted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from kg import Citation, Evidence, Formula, Kind, Ledger, Provenance, Rule
-from kg.formulas import Atom, Under, walk
+from kg.formulas import Atom, Compare, Iff, Under, walk
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_by_chance
 from rulekd.grounding import View, blocks, count
@@ -118,11 +118,13 @@ def confirm(
     tolerance: float,
     examined: int,
     provenance: Mapping[Formula, Provenance],
+    keep: Collection[Formula] = (),
 ) -> Judged:
     """Judge candidates on the confirmation part; what neither the network nor clean labels hold is dropped.
 
     Confirmed is what the network obeys and clean labels, if there are any, do not deny. A habit is obeyed and denied;
     a law of the data that the network breaks too often is kept unconfirmed: there a student can beat its teacher.
+    keep: candidates that are not dropped for their level alone, only left unconfirmed.
     """
     tallies = [tally(f, confirmation.view, confirmation.images) for f in candidates]
     on_data = [None if data is None else _data_tally(f, data) for f in candidates]
@@ -150,7 +152,7 @@ def confirm(
             judge, judged = confirmation, said[place]
         holds = bool(by_level[place]) and not refuted(formula, judged, judge.errors)
         habit = by_data[place] and bool(by_teacher[place]) and not holds
-        if not by_chance[place] or not (holds or habit):
+        if not by_chance[place] or not (holds or habit or formula in keep):
             missed.append((deciding[place], _missed(formula, tallies[place], deciding[place], chance[place])))
             continue
         counted = on_data[place]
@@ -206,8 +208,10 @@ def refuted(formula: Formula, counted: Tally, errors_of: Mapping[str, float]) ->
 
     counted: ``undoubted`` of a source. errors_of: the estimated share of wrong facts by predicate, of the same source.
     The e-value of "the rate is at most what errors explain" has reached 20. Where no error is left, that is at
-    the first counterexample.
+    the first counterexample. A definition is an approximation with a fidelity of its own: only its level counts.
     """
+    if isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right)):
+        return False
     atoms = [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
     errors = [errors_of.get(predicate, 0.0) for predicate in atoms]
     corroborated = not (_single(formula) or isinstance(formula, Under))
@@ -254,8 +258,10 @@ def cite(formula: Formula, source: Source, *, broken: bool) -> Iterator[Citation
     found = 0
     for first, part in blocks(formula, source.view, source.images):
         wanted = part.broken if broken else part.live & ~part.broken
-        for scene in wanted.flatten(1).any(1).nonzero().flatten().tolist():
-            where = wanted[scene].nonzero()[0].tolist()
+        for scene in wanted.reshape(len(wanted), -1).any(1).nonzero().flatten().tolist():
+            # worlds number real objects, and a mask may have gaps before one
+            number = (source.view.facts.objects[first + scene].cumsum(0) - 1).tolist()
+            where = [number[place] for place in wanted[scene].nonzero()[0].tolist()]
             name = source.view.facts.name(first + scene)
             yield Citation(scene=name, binding=tuple(zip(part.variables, where, strict=True)), world=name)
             found += 1

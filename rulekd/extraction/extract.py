@@ -6,20 +6,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World
+from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.concepts import concepts, measured
+from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.decisions import decisions
+from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
 from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Source, confirm, unreliable
+from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
+from rulekd.extraction.probing import probed
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
@@ -34,7 +41,14 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "pairs": pairs,
     "compositions": compositions,
     "transforms": transforms,
+    "definitions": definitions,
+    "decisions": decisions,
+    "concepts": concepts,
 }
+
+#: Families that fit a formula to what they see; and the number of units under which they see all of it.
+FITTED = ("definitions", "decisions")
+FEW = 100
 
 #: Largest violation rate that is still a law.
 TOLERANCE = 0.10
@@ -93,7 +107,15 @@ def mine(
     whole = Part(facts, {}, labels, {}, None)
     discovery, confirmation = split(whole)
     return _mine(
-        discovery, confirmation, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress
+        discovery,
+        confirmation,
+        tolerance,
+        families,
+        Provenance(source="mined"),
+        (),
+        facts.vocabulary,
+        progress,
+        few=_few(whole),
     )
 
 
@@ -103,8 +125,10 @@ def extract(
     *,
     tolerance: float = TOLERANCE,
     families: Sequence[str] | None = None,
-    transforms: Sequence[Transform] = DEFAULT_TRANSFORMS,
+    transforms: Sequence[Transform | str] = DEFAULT_TRANSFORMS,
     seed: int = 0,
+    hunt: Effort | None = None,
+    probe: Effort | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Ask a network about scenes, and read the laws that it obeys out of its answers.
@@ -113,7 +137,8 @@ def extract(
     under each transform. Where scenes carry labels, each rule gets a second ledger, and a rule that holds in the
     network's answers but not in the data is kept as a habit, not confirmed.
 
-    seed: of the random translation and scaling.
+    seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
+    which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
     """
     started = time.monotonic()
     if not isinstance(teacher, Predictor):
@@ -131,7 +156,8 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    wanted, families_run = list(transforms), list(families or FAMILIES)
+    wanted = [parse_transform(each) if isinstance(each, str) else each for each in transforms]
+    families_run = list(families or FAMILIES)
     if "transforms" not in families_run:
         wanted = []
     labelled = _labels(kept, teacher.vocabulary)
@@ -151,6 +177,7 @@ def extract(
         if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
     whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    notes += _settled(whole.facts)
     discovery, confirmation = split(whole)
     provenance = Provenance(
         source="mined",
@@ -163,9 +190,27 @@ def extract(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     graph = _mine(
-        discovery, confirmation, tolerance, families_run, provenance, tuple(notes), teacher.vocabulary, progress, kept
+        discovery,
+        confirmation,
+        tolerance,
+        families_run,
+        provenance,
+        tuple(notes),
+        teacher.vocabulary,
+        progress,
+        kept,
+        lambda made: teacher.facts(SceneSet(made)),
+        _few(whole),
     )
+    if probe is not None:
+        graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
+    if hunt is not None:
+        graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else partial(progress, what)
 
 
 def split(whole: Part) -> tuple[Part, Part]:
@@ -186,6 +231,8 @@ def _mine(
     vocabulary: Vocabulary,
     progress: Report | None,
     scenes: SceneSet | None = None,
+    ask: Callable[[Scenes], Facts] | None = None,
+    few: Part | None = None,
 ) -> KnowledgeGraph:
     if not 0 < tolerance < 1:
         raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
@@ -194,18 +241,26 @@ def _mine(
         _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
     )
     parts = [
-        Discovery(on_discovery.unsure.facts, {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images})
+        Discovery(
+            on_discovery.unsure.facts,
+            {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images},
+            raw=discovery.facts,
+            scenes=discovery.scenes,
+            ask=ask,
+        )
     ]
     if discovery.labels is not None:
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP))
+        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP, scenes=discovery.scenes))
     origin: dict[Formula, Provenance] = {}
     counted = []
     names = list(families or FAMILIES)
     for name in names:
         if name not in FAMILIES:
             raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
-        proposals = sum((FAMILIES[name](part) for part in parts), Proposals((), 0))
+        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
+        looked_at = parts if few is None or name not in FITTED else [_everything(few, ask)]
+        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
@@ -215,10 +270,22 @@ def _mine(
     data = None
     if confirmation.labels is not None and discovery.labels is not None:
         data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, found)
+    about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     judged = confirm(
-        list(origin), on_discovery, on_confirmation, data, tolerance=tolerance, examined=examined, provenance=origin
+        list(origin),
+        on_discovery,
+        on_confirmation,
+        data,
+        tolerance=tolerance,
+        examined=examined,
+        provenance=origin,
+        keep=about,
     )
-    rules = judged.rules
+    answers = [Answers(part.facts, part.scenes, part.labels) for part in (discovery, confirmation)]
+    rules = assessed(judged.rules, about, *answers)
+    if few is not None and about:
+        rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
+        notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
@@ -230,8 +297,37 @@ def _mine(
         worlds=_worlds(confirmation, cited),
         provenance=provenance,
         notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
+        triples=measured(
+            [triple for _, proposals in counted for triple in proposals.triples],
+            confirmation.facts,
+            confirmation.scenes,
+        ),
     )
     return graph.with_entailment()
+
+
+def _few(whole: Part) -> Part | None:
+    """The whole, where it has fewer than FEW independent units."""
+    return whole if len(set(whole.facts.units.tolist())) < FEW else None
+
+
+def _everything(few: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery:
+    return Discovery(few.facts, scenes=few.scenes, ask=ask)
+
+
+def _unconfirmed(rule: Rule) -> Rule:
+    return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
+
+
+def _settled(facts: Facts) -> list[str]:
+    """Predicates that the network always answers alike: a rule about them is kept, or broken, by that alone."""
+    notes = []
+    for name in facts.values:
+        said = facts.crisp(name)[facts.validity(name)]
+        if len(said) and bool((said == said[0]).all()):
+            word = "always" if said[0] else "never"
+            notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
+    return notes
 
 
 def _doubts(source: Source) -> list[str]:

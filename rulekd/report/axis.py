@@ -29,8 +29,8 @@ class Axis:
         """
         given = [0.0, *values]
         low, high = min(given), max(given)
-        wide = high - low or 1.0
-        step = _round(wide / STEPS)
+        high = high if high > low else 1.0  # zero alone makes no axis
+        step = _round((high - low) / STEPS)
         return cls(_times(math.floor(low / step + 1e-9), step), _times(math.ceil(high / step - 1e-9), step), step)
 
     @property
@@ -45,7 +45,7 @@ class Axis:
         >>> Axis(0.0, 0.1, 0.02).place(0.025)
         '25%'
         """
-        share = (min(max(value, self.low), self.high) - self.low) / ((self.high - self.low) or 1.0)
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return f"{round(100 * share, 2):g}%"
 
 

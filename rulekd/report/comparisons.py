@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from kg import RulekdError
 from rulekd.distillation.comparison import SUBJECT, TITLES, Comparison
 from rulekd.distillation.measures import VACUOUS
 from rulekd.distillation.rules import Rules
 from rulekd.distillation.verdict import Verdict, interval, together
 from rulekd.report.contents import Arm, Report
-from rulekd.report.provenance import augmented, mined, settings, surroundings, taught
+from rulekd.report.provenance import Fact, augmented, mined, settings, surroundings, taught
 from rulekd.report.verdicts import MEASURED, decisive
 from rulekd.report.wording import percent, points, points_between, share_between
+from rulekd.scenes import SceneSet
 
 #: How each control is taught.
 TAUGHT = {
@@ -20,8 +22,12 @@ TAUGHT = {
 }
 
 
-def of_comparison(comparison: Comparison) -> Report:
-    """The report of a comparison: its verdict, every arm, and the rules that it is about."""
+def of_comparison(comparison: Comparison, scenes: SceneSet | None = None) -> Report:
+    """The report of a comparison: its verdict, every arm, and the rules that it is about.
+
+    scenes: those that were compared on, where they are at hand: their parts are told too.
+    """
+    parts = () if scenes is None else (_parts(comparison, scenes),)
     ways = ", ".join(transfer.name for transfer in comparison.transfers)
     teacher = Arm("teacher", (comparison.teacher,), about="the same for every seed")
     return Report(
@@ -37,6 +43,7 @@ def of_comparison(comparison: Comparison) -> Report:
         plan=tuple(one for t in comparison.transfers if isinstance(t, Rules) for one in t.constraints.planned),
         facts=(
             *comparison.about.items(),
+            *parts,
             *mined(comparison.graph),
             ("taught by", taught(comparison.transfers)),
             ("training", f"{settings(comparison.training)}; the same for every arm"),
@@ -48,13 +55,24 @@ def of_comparison(comparison: Comparison) -> Report:
     )
 
 
+def _parts(comparison: Comparison, scenes: SceneSet) -> Fact:
+    """How many scenes each part has; other scenes than those of the comparison are refused."""
+    if scenes.fingerprint not in comparison.about.get("scenes", ""):
+        raise RulekdError(
+            f"these scenes have the fingerprint {scenes.fingerprint}; the comparison was made on "
+            f"{comparison.about.get('scenes', 'others')}",
+            hint="Pass the scenes that were compared on, or none.",
+        )
+    return "parts", ", ".join(f"{(scenes.parts == name).sum()} {name}" for name in ("train", "validate", "test"))
+
+
 def _arm(comparison: Comparison, name: str, ways: str) -> Arm:
     students = comparison.of(name)
     return Arm(
         TITLES[name],
         tuple(student.measures for student in students),
         tuple(student.history for student in students),
-        tuple(dict.fromkeys(warning for student in students for warning in student.warnings)),
+        tuple(warning for student in students for warning in student.warnings),
         f"on {ways}" if name == SUBJECT else TAUGHT.get(name, ""),
         comparison.liveliness(name),
     )
@@ -69,26 +87,28 @@ def _asked(comparison: Comparison, ways: str) -> str:
 
 
 def _came_out(comparison: Comparison) -> str:
-    """The verdict in a sentence, with the difference that decides it."""
+    """The verdicts in sentences, each with the difference that decides it."""
     measure = comparison.measure
-    controls = [one for one in comparison.differences() if one.base != "teacher"]
     values = comparison.values(SUBJECT, measure)
-    said = f"{MEASURED[measure]} {_level(values)}" if values else "Nothing could be measured"
+    said = [f"It reaches {_level(values)} {MEASURED[measure]}" if values else "Nothing could be measured"]
+    controls = [one for one in comparison.differences() if one.base != "teacher"]
     if controls:
         word = together([one.verdict for one in controls])
         one = decisive(word, controls)
         how = {Verdict.BEATS: "it BEATS every control", Verdict.LOSES: "it LOSES to a control"}
-        said += f"; {how.get(word, 'against the controls it is INCONCLUSIVE')}, by {points(one.mean)} points"
-        said += f"{points_between(one.interval)} against {TITLES[one.base]}"
+        amount = f"{points(one.mean)} points{points_between(one.interval)} against {TITLES[one.base]}"
+        said.append(f"{how.get(word, 'against the controls it is INCONCLUSIVE')}, {amount}")
     beside = comparison.difference("teacher")
     if beside is not None:
-        said += f"; against the teacher {beside.verdict.value}, {points(beside.mean)}{points_between(beside.interval)}"
+        how = {Verdict.BEATS: "it BEATS its teacher", Verdict.LOSES: "it LOSES to its teacher"}
+        amount = f"{points(beside.mean)} points{points_between(beside.interval)}"
+        said.append(f"{how.get(beside.verdict, 'against its teacher it is INCONCLUSIVE')}, {amount}")
     broken = comparison.values(SUBJECT, "violation")
     if broken:
-        said += f". Rules violated {_level(broken)}; the teacher {percent(comparison.teacher.violation)}"
+        said.append(f"rules violated {_level(broken)}, by the teacher {percent(comparison.teacher.violation)}")
     if SUBJECT in comparison.vacuous:
-        said += f". VACUOUS: under {VACUOUS:.0%} of the teacher's groundings put its rules to the test"
-    return said + "."
+        said.append(f"VACUOUS: under {VACUOUS:.0%} of the teacher's groundings put its rules to the test")
+    return ". ".join(sentence[0].upper() + sentence[1:] for sentence in said) + "."
 
 
 def _level(values: tuple[float, ...]) -> str:

@@ -16,7 +16,7 @@ class Arm:
     """One line of the table: networks that were made in one way and differ by their seed alone.
 
     measures: one a network, none where it was not measured. histories: their ledgers, none for a teacher that was
-    given. warnings: of the ledgers. about: how they were made, in a few words. liveliness: live groundings of the rules
+    given. warnings: of all ledgers. about: how they were made, in a few words. liveliness: live groundings of the rules
     as a share of the teacher's.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ WIDTH, HEIGHT, LEFT, RIGHT, BELOW, ABOVE = 280.0, 150.0, 38.0, 4.0, 22.0, 8.0
 DEPTH = 1e4
 #: Patterns of dashes, so that no term is told from another by colour alone.
 DASHES = 4
+#: A number in a warning.
+NUMBER = re.compile(r"([\d.]+)%")
 HELD_OUT = "labels not learned from"
 
 
@@ -169,4 +172,15 @@ def _said(arm: Arm) -> list[Markup]:
 
 
 def _warned(arm: Arm) -> list[Markup]:
-    return [tag("li", tag("b", "Warning: "), warning, class_="warning") for warning in dict.fromkeys(arm.warnings)]
+    """Warnings that differ in their numbers alone are one, with the range of these."""
+    alike: dict[str, list[str]] = {}
+    for warning in arm.warnings:
+        alike.setdefault(NUMBER.sub("", warning), []).append(warning)
+    said = []
+    for warnings in alike.values():
+        numbers = sorted({float(found.group(1)) for text in warnings if (found := NUMBER.search(text))})
+        between = f"{numbers[0]:g}% to {numbers[-1]:g}%" if len(numbers) > 1 else ""
+        text = NUMBER.sub(between, warnings[0], count=1) if between else warnings[0]
+        among = f" in {len(warnings)} of {len(arm.histories)} seeds" if len(arm.histories) > 1 else ""
+        said.append(tag("li", tag("b", f"Warning{among}: "), text, class_="warning"))
+    return said

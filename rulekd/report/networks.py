@@ -49,7 +49,8 @@ def _cells(arm: Arm, lively: bool) -> list[Markup]:
     cells = [_share([getattr(one, measure) for one in arm.measures]) for _, _, measure in COLUMNS]
     if lively:
         empty = None if arm.liveliness is None or arm.liveliness >= VACUOUS else tag("b", "VACUOUS", class_="warning")
-        cells.append(tag("td", percent(arm.liveliness), empty, class_="number"))
+        share = "–" if arm.liveliness is None else f"{100 * arm.liveliness:.0f}\u00a0%"
+        cells.append(tag("td", share, empty, class_="number"))
     sizes = sorted({one.parameters for one in arm.measures})
     size = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}" if sizes else "–"
     return [*cells, tag("td", size, class_="number")]

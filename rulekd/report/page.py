@@ -61,7 +61,7 @@ def _sections(report: Report) -> list[tuple[str, Markup | None]]:
     notes = [*report.notes, *(graph.notes if graph is not None else ())]
     return [
         ("Networks", joined(networks(report.arms), differences) if report.arms else None),
-        ("Rules", None if graph is None else joined(rules(told, graph), axioms(graph))),
+        ("Rules", None if graph is None else joined(rules(told, graph, report.arms), axioms(graph))),
         ("Teacher and data", None if graph is None else gap(graph.axioms())),
         ("Training", curves(report.arms)),
         ("Plan of the constraints", plan(report.plan)),

@@ -29,11 +29,12 @@ def plan(planned: Sequence[Planned]) -> Markup | None:
         )
         for (backend, why), names in ordered
     ]
-    heads = [tag("th", head, scope="col") for head in ("trained by", "because it is")]
+    heads = [tag("th", head, scope="col") for head in ("trained by", "why")]
     heads += [tag("th", "rules", scope="col", class_="number"), tag("th", "which", scope="col")]
     untrained = sum(one.backend is Backend.NONE for one in planned)
     told = f"{len(planned) - untrained:,} of {len(planned):,} rules train the student"
-    told += f"; {untrained:,} are judged and not trained, for the reason given." if untrained else "."
+    verb = "is" if untrained == 1 else "are"
+    told += f"; {untrained:,} {verb} judged and not trained, for the reason given." if untrained else "."
     table = tag("table", tag("caption", told), tag("thead", tag("tr", *heads)), tag("tbody", *rows))
     return tag("div", table, class_="wide plan")
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from kg import Kind, KnowledgeGraph, Rule, in_words
 from rulekd.report.citations import pair
+from rulekd.report.contents import Arm
+from rulekd.report.hunts import hunt_words, probe_words
 from rulekd.report.markup import Markup, joined, tag
 from rulekd.report.wording import interval_words, ledger_words, percent
 
 
-def rules(told: Sequence[Rule], graph: KnowledgeGraph) -> Markup:
-    """The rules that are told one by one."""
+def rules(told: Sequence[Rule], graph: KnowledgeGraph, arms: Sequence[Arm] = ()) -> Markup:
+    """The rules that are told one by one, with how often each of the arms breaks them."""
     axioms, every = len(graph.axioms()), len(graph.rules())
     count = f"{axioms:,} axioms stand for {every:,} rules; {every - axioms:,} follow from them or are rejected."
     if not told:
@@ -22,16 +24,26 @@ def rules(told: Sequence[Rule], graph: KnowledgeGraph) -> Markup:
         "cite, as the network answered about them; the objects that a rule speaks of are outlined and lettered."
     )
     shown: set[str] = set()
-    return joined(tag("p", said), tag("ol", *(_rule(rule, graph, shown) for rule in told), class_="rules"))
+    return joined(tag("p", said), tag("ol", *(_rule(rule, graph, arms, shown) for rule in told), class_="rules"))
 
 
-def _rule(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup:
+def _rule(rule: Rule, graph: KnowledgeGraph, arms: Sequence[Arm], shown: set[str]) -> Markup:
     evidence = rule.evidence
     assert evidence is not None  # those that are told have evidence
     said = [rule.name, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
+    told: list[tuple[str, Sequence[str]]] = [
+        ("obeyed by the teacher", ledger_words(evidence.teacher)),
+        ("true in the data", ledger_words(evidence.data)),
+    ]
+    if evidence.probes is not None:
+        told.append(("probed", probe_words(evidence.probes)))
+    if evidence.hunt is not None:
+        told.append(("hunted", hunt_words(evidence.hunt)))
+    broken = _broken(rule, arms)
+    if broken:
+        told.append(("broken in the test part", ("; ".join(broken),)))
     ledgers = [
-        joined(tag("dt", head), tag("dd", *(tag("span", words) for words in ledger_words(ledger) if words)))
-        for head, ledger in (("obeyed by the teacher", evidence.teacher), ("true in the data", evidence.data))
+        joined(tag("dt", head), tag("dd", *(tag("span", words) for words in lines if words))) for head, lines in told
     ]
     return tag(
         "li",
@@ -42,6 +54,17 @@ def _rule(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup:
         pair(rule, graph, shown),
         class_="card",
     )
+
+
+def _broken(rule: Rule, arms: Sequence[Arm]) -> list[str]:
+    """By each arm: the strict share of live groundings, mean over seeds; arms that never put it to the test are left
+    out."""
+    said = []
+    for arm in arms:
+        shares = [one.violations[rule.name] for one in arm.measures if rule.name in one.violations]
+        if shares:
+            said.append(f"{arm.name} {percent(sum(shares) / len(shares))}")
+    return said
 
 
 def axioms(graph: KnowledgeGraph) -> Markup | None:

@@ -47,7 +47,7 @@ _COLOURS = "\n".join(
 _PAGE = """
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 72px; overflow-wrap: anywhere; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 20px; letter-spacing: -0.01em; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 56px 0 10px; }
@@ -70,7 +70,14 @@ a { color: var(--strong); }
 """
 
 _TABLES = """
-.wide { overflow-x: auto; margin-top: 12px; }
+.wide { overflow-x: auto; margin-top: 12px; background-repeat: no-repeat; }
+.wide {
+  /* a shade at the side on which a table goes on: covers move with the table, shades stay */
+  background-image: linear-gradient(90deg, var(--page) 40%, transparent), linear-gradient(270deg, var(--page) 40%,
+    transparent), linear-gradient(90deg, var(--line), transparent), linear-gradient(270deg, var(--line), transparent);
+  background-position: left, right, left, right; background-size: 40px 100%, 40px 100%, 14px 100%, 14px 100%;
+  background-attachment: local, local, scroll, scroll;
+}
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); font-size: 0.875rem; padding-bottom: 8px; }
 th, td { text-align: left; padding: 8px 14px 8px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -92,11 +99,11 @@ summary { cursor: pointer; font-weight: 600; padding: 6px 0; }
 """
 
 _VERDICTS = """
-.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(290px, 100%), 1fr)); gap: 16px; }
+.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(240px, 100%), 1fr)); gap: 14px; }
 .verdicts { margin: 0 0 24px; padding: 0; list-style: none; }
 .verdict { border-left: 6px solid var(--tone); }
 .verdict p { margin: 0; }
-.verdict .word { color: var(--tone); font-size: 1.5rem; line-height: 1.25; font-weight: 700; letter-spacing: 0.02em; }
+.verdict .word { color: var(--tone); font-size: 1.4rem; line-height: 1.25; font-weight: 700; letter-spacing: 0.02em; }
 .verdict .against { font-weight: 600; }
 .verdict .amount { font-size: 1.05rem; font-variant-numeric: tabular-nums; margin-top: 6px; }
 .beats { --tone: var(--good); } .loses { --tone: var(--bad); } .inconclusive { --tone: var(--open); }
@@ -164,6 +171,7 @@ _STRIPS = """
 .strips .amount { font-variant-numeric: tabular-nums; text-align: right; font-size: 0.85rem; white-space: nowrap; }
 .strips .amount span { display: block; }
 .strips .axis, .strips .left-out { border: 0; color: var(--faint); }
+.panels .strips .axis span { display: none; }
 .strips li.axis + li { border-top: 0; }
 .strips .left-out { display: block; padding: 6px 0; border-top: 1px solid var(--grid); }
 .strips svg { overflow: visible; height: 30px; }
@@ -198,25 +206,27 @@ _PAPER = """
 @media print {
   @page { margin: 14mm; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { font-size: 12px; }
+  html { font-size: 11.5px; }
   main { max-width: none; padding: 0; }
   nav { display: none; }
   h2 { margin-top: 28px; break-after: avoid; }
   h3, summary, caption { break-after: avoid; }
   figure, .rules > li, .strips li, .verdict, tr, .charts > * { break-inside: avoid; }
   thead { display: table-header-group; }
-  .wide { overflow: visible; }
-  table { font-size: 10.5px; }
+  .wide { overflow: visible; background: none; }
+  table { font-size: 0.9rem; }
   th, td { padding: 4px 8px 4px 0; }
   th.number, td.number { padding-left: 6px; }
   thead th.number { white-space: normal; }
   td code, th code { min-width: 0; }
-  tbody th { min-width: 0; }
+  tbody th { min-width: 9em; overflow-wrap: anywhere; }
   .bar { width: 48px; }
   .number { overflow-wrap: normal; }
-  .wide { break-inside: avoid; }
-  .strips li { grid-template-columns: minmax(0, 42%) minmax(0, 1fr) 7.5em; column-gap: 12px; font-size: 10.5px; }
-  .strips .amount { font-size: 10px; }
+  .plan { break-inside: avoid; }
+  p, .legend { break-inside: avoid; }
+  section > h2 + p, .legend { break-after: avoid; }
+  .verdicts { grid-template-columns: repeat(2, 1fr); }
+  .strips li { grid-template-columns: minmax(0, 42%) minmax(0, 1fr) 7.5em; column-gap: 12px; }
   .strips .label { padding: 1px 0; }
   .views { grid-template-columns: repeat(2, 1fr); }
   .pair { grid-template-columns: repeat(2, 1fr); gap: 10px 18px; }
@@ -225,6 +235,17 @@ _PAPER = """
   details:not([open]) > summary::after { font-weight: 400; color: var(--faint); }
 }
 """
+
+#: Of a picture that is a file of its own: the same colours and shapes, without what places it on a page.
+PICTURE_STYLE = "\n".join(
+    (
+        _PALETTE,
+        *(line for line in _PICTURES.splitlines() if not line.startswith(("svg {", "svg[", ".chart", ".legend"))),
+        _COLOURS,
+        ".sheet { fill: var(--card); } svg .kept { fill: var(--good); } svg .broken { fill: var(--bad); }",
+        "svg .rule { font: 600 13px ui-monospace, monospace; }",
+    )
+)
 
 STYLE = "".join(
     (_PALETTE, _PAGE, _TABLES, _VERDICTS, _RULES, _PICTURES, _STRIPS, _COLOURS, _NARROW, _PAPER),

@@ -20,15 +20,15 @@ MEASURED = {
 
 
 def verdicts(comparison: Comparison) -> Markup:
-    """A card each: against every control and against the teacher in the main measure, and in rules violated."""
+    """A card each: against every control and against the teacher, in the main measure and in rules violated."""
     cards = []
     for measure in dict.fromkeys((comparison.measure, "violation")):
         found = comparison.differences(measure)
         controls = [one for one in found if one.base != "teacher"]
         if controls:
             word = together([one.verdict for one in controls])
-            cards.append(_card(word, _against(word, controls), decisive(word, controls)))
-        cards += [_card(one.verdict, "its teacher", one) for one in found if one.base == "teacher"]
+            cards.append(_card(word, decisive(word, controls), controls))
+        cards += [_card(one.verdict, one, ()) for one in found if one.base == "teacher"]
     return tag("ul", *cards, class_="verdicts", aria_label="Verdicts")
 
 
@@ -42,25 +42,28 @@ def advantage(one: Difference) -> float:
     return -one.mean if one.measure in LESS_IS_BETTER else one.mean
 
 
-def _against(word: Verdict, controls: Sequence[Difference]) -> str:
-    same = [TITLES[one.base] for one in controls if one.verdict is word]
-    return "every control" if len(same) == len(controls) > 1 else "; ".join(same)
-
-
-def _card(word: Verdict, against: str, one: Difference) -> Markup:
+def _card(word: Verdict, one: Difference, controls: Sequence[Difference]) -> Markup:
+    """controls: the differences that the word is about, of which ``one`` decides; none for the teacher."""
     name = word.value.lower()
+    same = [TITLES[other.base] for other in controls if other.verdict is word]
+    everyone = len(same) == len(controls) > 1
+    against = "its teacher" if not controls else "every control" if everyone else "; ".join(same)
     better = sum(advantage(Difference(one.measure, one.arm, one.base, (value,))) > 0 for value in one.values)
-    seeds = f"{better} of {len(one.values)} seeds better"
+    said = [f"against the closest, {TITLES[one.base]}"] if everyone else []
+    said.append(f"{better} of {len(one.values)} seeds better")
+    if controls and not everyone:
+        beaten = sum(other.verdict is Verdict.BEATS for other in controls)
+        said.append(f"{beaten} of {len(controls)} controls beaten")
     if len(one.values) < ENOUGH:
-        seeds += f"; under {ENOUGH} seeds nothing is said to beat anything"
+        said.append(f"under {ENOUGH} seeds nothing is said to beat anything")
     preposition = {"beats": "", "loses": "to ", "inconclusive": "against "}[name]
-    named = one.base != "teacher" and against != TITLES[one.base]
-    less = ", less is better" if one.measure in LESS_IS_BETTER else ""
+    less = " (less is better)" if one.measure in LESS_IS_BETTER else ""
     return tag(
         "li",
+        tag("p", f"{MEASURED[one.measure]}{less}", class_="faint"),
         tag("p", word.value, class_="word"),
-        tag("p", f"{preposition}{against} in {MEASURED[one.measure]}{less}", class_="against"),
+        tag("p", f"{preposition}{against}", class_="against"),
         tag("p", f"{points(one.mean)} points{points_between(one.interval)}", class_="amount"),
-        tag("p", (f"against the closest, {TITLES[one.base]}; " if named else "") + seeds, class_="faint"),
+        tag("p", "; ".join(said), class_="faint"),
         class_=f"card verdict {name}",
     )

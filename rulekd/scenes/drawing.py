@@ -16,12 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from kg.errors import RulekdError
+from rulekd.scenes.appearance import NAMING, ROUND
 from rulekd.scenes.scenes import Scenes
 
-#: Categories that things are coloured and named by, in order of preference.
-NAMING = ("category", "shape", "label", "class")
-#: Shapes that are discs in plan, and in elevation.
-ROUND = {"sphere": (True, True), "cylinder": (True, False)}
 SUFFIXES = (".png", ".svg")
 #: Extent by which an object without a size is drawn, metres; size of the text, points; extent of a drawing, points.
 POINT, FONT, AXES_POINTS = 0.1, 8, 370

@@ -52,6 +52,8 @@ def generate(
     counts the categories, so that definitions can speak of them.
     """
     low, high = objects
+    if seed < 0:
+        raise RulekdError(f"the seed is {seed}", hint="Give a whole number, 0 or more.")
     if count < 1 or not 3 <= low <= high or (points is not None and points < 1) or not noise >= 0:
         raise RulekdError(
             f"{count} rooms of {low} to {high} objects, {points} points, noise {noise}",

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kg.errors import ArityError, FormulaError, unknown
-from kg.formulas import Arithmetic, Compare, Feature, Function, Negative, Number, Term
+from kg.formulas import Arithmetic, Compare, Feature, Function, Negative, Number, Term, Word
 from kg.terms import TERMS as PLAIN
 from rulekd.scenes.scenes import Scenes
 from rulekd.truth import along
@@ -64,6 +64,8 @@ def _value(wanted: Term, scenes: Scenes, variables: Sequence[str]) -> Tensor | _
     match wanted:
         case Number(value):
             return torch.full((1,) * (len(variables) + 1), value, dtype=_dtype(scenes), device=scenes.device)
+        case Word(value):
+            return _Words(torch.zeros((1,) * (len(variables) + 1), dtype=torch.int64, device=scenes.device), (value,))
         case Feature():
             return _feature(wanted, scenes, variables)
         case Negative(inner):

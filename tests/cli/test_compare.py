@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kg import KnowledgeGraph
-from rulekd.distillation.finished import FINISHED
+from rulekd.run_files import FINISHED
 from tests.cli.conftest import Trained
 from tests.cli.shell import Outcome, assert_refused, rulekd
 

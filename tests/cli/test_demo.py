@@ -14,7 +14,8 @@ import torch
 from kg import KnowledgeGraph
 from rulekd.cli.demo import _record, folder_for
 from rulekd.demo import Settings, rooms_of
-from rulekd.distillation.run import load_run, read_record
+from rulekd.distillation.run import load_run
+from rulekd.run_files import read_record
 from tests.cli.shell import Outcome, assert_refused, rulekd
 from tests.report.made import ruled
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rulekd.distillation.run import load_run, read_record
+from rulekd.distillation.run import load_run
+from rulekd.run_files import read_record
 from rulekd.scenes import SceneSet
 from tests.cli.conftest import Trained
 from tests.cli.shell import assert_refused, rulekd
@@ -154,41 +155,3 @@ def test_nothing_is_overwritten(trained: Trained) -> None:
     words = train(trained, trained.teacher, "--student", "room-transformer")
     assert_refused(rulekd(*words), "exists already", "--out")
     assert (trained.teacher / "weights.safetensors").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("words", "error", "hint"),
-    [
-        (["--student", "point-studnet"], "unknown network 'point-studnet'", "Did you mean 'point-student'?"),
-        (["--student", "runs/none"], "no run directory 'runs/none'", "rulekd train"),
-        (["--student", "nowhere.py:build"], "there is no file 'nowhere.py'", "before the colon"),
-        (["--student", "no_such_module:build"], "there is no module 'no_such_module'", "file.py:build"),
-        (["--student", "{own}:biuld"], "unknown function 'biuld'", "Did you mean 'build'?"),
-        (["--student", "{own}:wrong"], "returned a int, not a Predictor", "rulekd.Predictor"),
-        (["--student", "{own}:broken"], "raised ValueError: no weights here", "--debug"),
-        (["--student", "{own}:greedy"], "takes 2 arguments", "the scenes"),
-        (["--student", "{own}:OWN"], "unknown function 'OWN'", ""),
-        (["--student", "point-student", "--teacher", "room-transformer"], "is untrained", "--student room-transformer"),
-        (["--student", "point-student", "--temperature", "4"], "--temperature 4.0 without --teacher", "teacher"),
-        (["--student", "point-student", "--labels-weight", "0"], "nothing to learn", "--labels-weight"),
-        (["--student", "point-student", "--kg", "none.kg.json"], "no graph 'none.kg.json'", "rulekd extract"),
-        (["--student", "point-student", "--share", "1.5"], "a share of 1.5", "up to 1"),
-        (["--student", "point-student", "--epochs", "2"], "--epochs 2 and --steps 4", "one of them"),
-        (["--student", "point-student", "--learning-rate", "0"], "learning_rate is 0.0", "above 0"),
-        (["--student", "point-student", "--device", "tpu"], "unknown device 'tpu'", "cuda"),
-        (["--student", "point-student", "--step", "4"], "No such option: --step", "train --help"),
-    ],
-)
-def test_what_is_refused(trained: Trained, own: Path, tmp_path: Path, words: list[str], error: str, hint: str) -> None:
-    given = [word.replace("{own}", str(own)) for word in words]
-    done = rulekd(*train(trained, tmp_path / "x", *given))
-    lines = [line for line in done.err.splitlines() if not line.startswith("note: ")]
-    assert (done.code, done.out, len(lines)) == (2, "", 2), done.err
-    assert error in lines[0]
-    assert hint in lines[1]
-    assert not (tmp_path / "x").exists()
-
-
-def test_missing_scenes_are_named(tmp_path: Path) -> None:
-    words = ["train", "--student", "point-student", "--scenes", tmp_path / "none.jsonl", "--out", tmp_path / "x"]
-    assert_refused(rulekd(*words), "none.jsonl", "scenes generate")

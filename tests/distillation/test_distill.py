@@ -15,12 +15,13 @@ from kg import FileFormatError, KnowledgeGraph, Rule, RulekdError, parse, parse_
 from rulekd.distillation.augmentation import Augmentation, carried
 from rulekd.distillation.calibration import best_threshold, calibrate, tied
 from rulekd.distillation.controls import shuffled
-from rulekd.distillation.run import load_run, read_record
+from rulekd.distillation.run import load_run
 from rulekd.distillation.soft_labels import bernoulli_divergence, softmax_divergence
 from rulekd.distillation.transfers import Batch, Step, Targets
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 from rulekd.predictor import Predictor, labels_as_facts
+from rulekd.run_files import read_record
 from rulekd.scenes import SceneSet, rooms
 
 FEW = rulekd.Training(epochs=3)

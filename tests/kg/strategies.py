@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from hypothesis import strategies as st
 
@@ -32,11 +33,26 @@ from kg.formulas import (
     Term,
     Transform,
     Under,
+    Word,
 )
 from kg.graph import KnowledgeGraph
 from kg.objects import Object
 from kg.predicates import Vocabulary
-from kg.rules import Citation, Evidence, Kind, Ledger, Provenance, Rule, Status
+from kg.rules import (
+    Citation,
+    Counterexample,
+    Evidence,
+    Hunt,
+    Kind,
+    Ledger,
+    Probe,
+    Probes,
+    Provenance,
+    Rule,
+    Status,
+    Tried,
+    Verdict,
+)
 from kg.worlds import World
 
 #: The words that the small worlds speak. Small on purpose: every world of two or three objects can be listed.
@@ -54,6 +70,7 @@ def terms(variable: st.SearchStrategy[str] = variables) -> st.SearchStrategy[Ter
     """Any arithmetic term over any features."""
     leaves: st.SearchStrategy[Term] = st.one_of(
         st.builds(Number, floats),
+        st.builds(Word, st.text(max_size=5).filter(lambda text: "\n" not in text)),
         st.builds(Feature, names, st.lists(variable, max_size=3).map(tuple)),
     )
 
@@ -203,7 +220,8 @@ def evidences(draw: st.DrawFn, cited: Sequence[str] = ()) -> Evidence:
     """Any evidence; citations of these worlds or of none."""
     world = st.sampled_from([None, *cited])
     binding = st.lists(st.tuples(variables, st.integers(0, 9)), max_size=3).map(tuple)
-    citations = st.lists(st.builds(Citation, _words, binding, world), max_size=2).map(tuple)
+    cite = st.builds(Citation, _words, binding, world)
+    citations = st.lists(cite, max_size=2).map(tuple)
     return Evidence(
         draw(ledgers()),
         draw(st.none() | ledgers()),
@@ -215,7 +233,34 @@ def evidences(draw: st.DrawFn, cited: Sequence[str] = ()) -> Evidence:
         draw(st.integers(0, 10**6)),
         draw(citations),
         draw(citations),
+        draw(st.none() | hunts(cite)),
+        draw(st.none() | probes(citations)),
     )
+
+
+_numbers = st.floats(-200, 200)
+
+
+def tried() -> st.SearchStrategy[Tried]:
+    """Any number of scenes, some of them broken."""
+    return st.integers(0, 10**6).flatmap(lambda asked: st.builds(Tried, st.just(asked), st.integers(0, asked)))
+
+
+def hunts(cite: st.SearchStrategy[Citation]) -> st.SearchStrategy[Hunt]:
+    """Any search for counterexamples."""
+    margins = st.lists(st.tuples(_words, _numbers), max_size=2).map(tuple)
+    ways: st.SearchStrategy[Literal["random", "gradient"]] = st.sampled_from(["random", "gradient"])
+    found = st.builds(
+        Counterexample, cite, _numbers, margins, ways, _numbers, _shares, st.sampled_from(Verdict), _words
+    )
+    lists = st.lists(found, max_size=2).map(tuple)
+    return st.builds(Hunt, tried(), tried(), st.none() | _numbers, lists, _words, _words, _numbers)
+
+
+def probes(citations: st.SearchStrategy[tuple[Citation, ...]]) -> st.SearchStrategy[Probes]:
+    """Any made scenes."""
+    kinds = st.lists(st.builds(Probe, _words, st.integers(0, 10**6), ledgers()), max_size=2).map(tuple)
+    return st.builds(Probes, ledgers(), kinds, citations, citations, _words, _words, _numbers)
 
 
 provenances = st.builds(

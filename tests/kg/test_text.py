@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import kg
 from kg import Atom, Compare, Iff, Implies, Negative, Not, Number, Or, ParseError, Same, Vocabulary
-from kg.formulas import MAX_DEPTH, Feature, Formula, Term, Transform
+from kg.formulas import MAX_DEPTH, Feature, Formula, Term, Transform, Word
 from kg.text import MAX_TEXT
 from tests.kg.strategies import formulas, terms, transforms
 
@@ -244,3 +244,23 @@ def test_reading_leaves_the_recursion_limit_alone() -> None:
     before = sys.getrecursionlimit()
     kg.parse("p(a)")
     assert sys.getrecursionlimit() == before
+
+
+def test_words_are_read_in_quotes_whatever_they_hold() -> None:
+    rule = kg.parse('monitor(a) <-> category(a) = "flat screen (19\\" # new)"')
+    assert isinstance(rule, Iff)
+    assert rule.right == Compare("=", Feature("category", ("a",)), Word('flat screen (19" # new)'))
+    assert kg.parse(str(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('"cube"', "a word stands where a formula should"),
+        ('shape(a) = "cu\\qe"', "cannot be read"),
+        ('shape(a) = "cube', "unexpected character"),
+    ],
+)
+def test_words_in_the_wrong_place_are_told(text: str, complaint: str) -> None:
+    with pytest.raises(ParseError, match=complaint):
+        kg.parse(text)

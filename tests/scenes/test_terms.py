@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kg.errors import ArityError, FormulaError, UnknownNameError
-from kg.formulas import Feature, Term
+from kg.formulas import Compare, Feature, Term
 from kg.terms import TERMS as PLAIN
 from kg.text import parse, parse_term
 from kg.worlds import evaluate, holds
@@ -159,3 +159,20 @@ def test_a_wrong_number_of_objects_is_refused() -> None:
     with pytest.raises(ArityError, match="It reads 2"):
         term(Feature("distance", ("a",)), random_scenes(), ("a",))
     assert math.isfinite(term(Feature("x", ("a",)), random_scenes(), ("a",)).sum().item())
+
+
+def test_a_category_is_compared_with_a_word_as_in_plain_worlds() -> None:
+    scenes = Scenes.from_objects(
+        [
+            [
+                {"center": (0, 0, 0), "size": (1, 1, 1), "shape": "cube"},
+                {"center": (1, 0, 0), "size": (1, 1, 1), "shape": "ball"},
+            ]
+        ]
+    )
+    for text, wanted in (('shape(a) = "cube"', [True, False]), ('shape(a) != "cone"', [True, True])):
+        formula = parse(text)
+        assert isinstance(formula, Compare)
+        assert compare(formula, scenes, ("a",))[0].tolist() == wanted
+        plain = world_of(scenes, 0)
+        assert [holds(formula, plain, {"a": number}) for number in range(2)] == wanted

@@ -174,7 +174,10 @@ def write(path: Path, content: Content) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RulekdError(f"{path}: cannot be written: {error}", hint="The file is as it was.") from error
+        raise RulekdError(
+            f"{path}: cannot be written: {error.strerror or error}",
+            hint="What was there is as it was; make room, or choose another place.",
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,0 +1,214 @@
+"""Definitions: a predicate as a short formula over geometric terms and attributes, ``on(a, b) <-> ...``.
+
+The formula is searched on a sample of the groundings (``growth``), its thresholds are then fitted on all of them and
+replaced by the simplest numbers that do equally well (``thresholds``). From then on only the printed text counts: it is
+read back, and its truth in the scenes is what is scored, chosen and judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kg import Atom, Choice, Definition, Formula, Iff
+from rulekd.extraction.columns import Column, bases, simple_columns
+from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.disjunctions import Bools, Sample
+from rulekd.extraction.evidence import MIN_SUPPORT
+from rulekd.extraction.growth import conjunctions, front, rising
+from rulekd.extraction.printing import EFFECT, fitted, written_simply
+from rulekd.extraction.questions import Printed, Question, at, extra_errors, narrowed, sites_of
+from rulekd.extraction.slants import joined, sharpened, slanted
+from rulekd.scenes import Scenes
+
+#: Literals, and conjunctions, of one definition at most.
+LITERALS, DISJUNCTS = 6, 3
+
+#: Groundings that formulas are searched on, true and false ones.
+SEARCHED = 1000, 1500
+
+#: Fidelity under which no definition is proposed: the network means something else, or nothing that can be told.
+WORTH_SHOWING = 0.8
+
+#: Macro-F1 under which directions that are no axis are tried as well.
+SLANTED_BELOW = 0.99
+
+#: Directions that are added one after another; each may go on from the one before.
+SLANTS = 4
+
+VARIABLES = ("a", "b")
+
+
+def definitions(seen: Discovery) -> Proposals:
+    """For each predicate the shortest formula in geometry and attributes that tells it as well as any found."""
+    found: list[tuple[Formula, bool]] = []
+    about: dict[Formula, Definition] = {}
+    examined = 0
+    for question, columns in questions(seen):
+        examined += len(columns)
+        printed = fronts(question, columns)
+        if printed:
+            formula, known, worth = proposal(question, printed, len(columns))
+            found.append((formula, worth))
+            about[formula] = known
+    return gathered(found, about, examined)
+
+
+def proposal(
+    question: Question, printed: Sequence[Printed], columns: int, queries: int = 0
+) -> tuple[Formula, Definition, bool]:
+    """The chosen formula of a front, what is known about it, and whether it is worth proposing."""
+    chosen, why = choose(question, printed, columns)
+    shown = tuple(Choice(str(one.body), one.literals, one.fidelity) for one in printed)
+    enough = int((question.truth | chosen.told).sum()) >= MIN_SUPPORT
+    known = Definition(front=shown, why=why, queries=queries)
+    return Iff(question.atom, chosen.body), known, enough and chosen.fidelity >= WORTH_SHOWING
+
+
+def gathered(found: Sequence[tuple[Formula, bool]], about: Mapping[Formula, Definition], examined: int) -> Proposals:
+    """Proposals with what is known about each."""
+    proposed = Proposals.gather(found)
+    return replace(proposed, examined=examined, definitions={f: about[f] for f in proposed.formulas})
+
+
+def bare_objects(scenes: Scenes) -> bool:
+    """Objects without geometry, as the rows of a table: their classes are decisions, not definitions."""
+    return scenes.center is None and scenes.size is None
+
+
+def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
+    """Every predicate that is now true and now false, with the columns that it may be told by."""
+    facts, scenes = seen.said, seen.scenes
+    if scenes is None:
+        return
+    for arity in sorted(seen.arities() & ({2} if bare_objects(scenes) else {1, 2})):
+        variables = VARIABLES[:arity]
+        names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
+        sites = sites_of(facts, scenes, variables)
+        columns = simple_columns(bases(sites), sites)
+        if not columns:
+            continue
+        units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
+        for name in names:
+            valid = sites.read(facts.validity(name)) > 0
+            true = sites.read(facts.crisp(name)) > 0
+            kept = valid.nonzero()[0]
+            if min(int((true & valid).sum()), int((~true & valid).sum())) == 0:
+                continue
+            given = facts.values[name].dtype == torch.bool
+            question = Question(Atom(name, variables), sites, true, units, given)
+            if len(kept) < len(valid):
+                question, here = narrowed(question, kept), [at(column, kept) for column in columns]
+            else:
+                here = columns
+            yield question, here
+
+
+def fronts(
+    question: Question, columns: Sequence[Column], literals: int = LITERALS, disjuncts: int = DISJUNCTS
+) -> list[Printed]:
+    """The best printed formula of each size, shortest first, each better than all before."""
+    columns = list(columns)
+    searched = drawn(question.truth)
+    grown = front(_sample(question, columns, searched), literals, disjuncts)
+    if grown and grown[-1].score < SLANTED_BELOW:
+        before = len(columns)
+        columns = _with_slants(question, columns, searched)
+        if len(columns) > before:
+            grown = rising([*grown, *front(_sample(question, columns, searched), literals, disjuncts)])
+    return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
+
+
+def _with_slants(question: Question, columns: list[Column], searched: NDArray[np.int64]) -> list[Column]:
+    """With directions that improve the best conjunction, one after another, each at all sites."""
+    for _ in range(SLANTS):
+        sample = _sample(question, columns, searched)
+        found = conjunctions(sample, LITERALS)
+        best = max(found, key=sample.score)
+        if sample.score(best) >= SLANTED_BELOW:
+            break
+        here = [at(column, searched) for column in columns]
+        made = slanted(sample, here, best)
+        if not made:
+            break
+        columns = [*columns, *(_everywhere(question, columns, here, column) for column in made)]
+    return columns
+
+
+def rising_printed(found: Iterable[Printed]) -> list[Printed]:
+    """Those that no other one beats in size and fidelity, shortest first."""
+    kept: list[Printed] = []
+    for one in sorted(found, key=lambda printed: (printed.literals, -printed.fidelity)):
+        if not kept or one.fidelity > kept[-1].fidelity + 1e-6:
+            kept.append(one)
+    return kept
+
+
+def choose(question: Question, printed: Sequence[Printed], columns: int) -> tuple[Printed, str]:
+    """The shortest formula that is as good as the best one, and the reason in words.
+
+    As good: its errors are more by no more than one standard error (over units) of the paired difference, or by no
+    more than EFFECT of the true groundings, or by no more than the further literals cost: a literal is one of 2 M
+    comparisons with one of n numbers, log2(2 M n) bits, and an error about log2(n / errors) + log2(e) bits to list
+    (the shortest description of the truth is sought; Quinlan and Rivest 1989). columns: M.
+    """
+    best = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
+    if question.given and best.fidelity == 1:
+        return best, f"{_literals(best)}: exact, and the facts are given"
+    sites, wrong, true = len(question.truth), int((best.told ^ question.truth).sum()), int(question.truth.sum())
+    price = np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e))
+    for one in printed:
+        if one is best:
+            return one, f"{_literals(one)}: no other formula found has fewer errors"
+        extra, error = extra_errors(question, one, best)
+        cost = price * (best.literals - one.literals) / true
+        if extra <= max(error, EFFECT, cost):
+            return one, (
+                f"{_literals(one)}: {best.literals} save {extra:.2%} errors, as a share of true groundings; a "
+                f"difference of {max(error, EFFECT, cost):.2%} could be chance, or is not worth a longer formula"
+            )
+    raise AssertionError("the best formula is one of them")
+
+
+def _literals(one: Printed) -> str:
+    return "1 literal" if one.literals == 1 else f"{one.literals} literals"
+
+
+# ----------------------------------------------------------------------------------- sampling
+
+
+def drawn(true: Bools, seed: int = 0) -> NDArray[np.int64]:
+    """Numbers of sites to search on: up to so many true and so many false ones, in order."""
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for side, most in ((true, SEARCHED[0]), (~true, SEARCHED[1])):
+        places = side.nonzero()[0]
+        chosen.append(places if len(places) <= most else generator.choice(places, most, replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def _sample(question: Question, columns: Sequence[Column], searched: NDArray[np.int64]) -> Sample:
+    sizes = np.array([column.size for column in columns], dtype=np.int64)
+    values = np.stack([column.values[searched] for column in columns])
+    return Sample(values, question.truth[searched], *_weights(question.truth, searched), sizes)
+
+
+def _everywhere(question: Question, columns: Sequence[Column], here: Sequence[Column], made: Column) -> Column:
+    """A slanted column of the sample at all sites, its weight fitted there."""
+    assert made.made_of is not None
+    one, two, weight = made.made_of
+    whole = {id(part): column for part, column in zip(here, columns, strict=True)}
+    column = joined(whole[id(one)], whole[id(two)], weight)
+    nothing, all_sites = np.zeros(len(question.truth), dtype=np.bool_), np.ones(len(question.truth), dtype=np.bool_)
+    sample = Sample(column.values[None], question.truth, 1.0, 1.0, np.array([column.size]))
+    return sharpened(column, sample, all_sites, nothing)
+
+
+def _weights(true: Bools, chosen: NDArray[np.int64]) -> tuple[float, float]:
+    """How many true, and false, sites one of the chosen stands for."""
+    drawn = true[chosen]
+    return float(true.sum() / max(1, drawn.sum())), float((~true).sum() / max(1, (~drawn).sum()))

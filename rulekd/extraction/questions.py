@@ -1,0 +1,83 @@
+"""A predicate at the groundings of some scenes: what a definition is to tell, and what a printed formula says there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kg import Atom, Formula, parse
+from rulekd.extraction.columns import Column, Sites
+from rulekd.extraction.disjunctions import Bools, macro_f1
+from rulekd.facts import Facts
+from rulekd.grounding import View
+from rulekd.scenes import Scenes
+from rulekd.truth import truth
+
+#: Groundings that thresholds are fitted on, and formulas are chosen on, at most.
+FITTED = 40_000
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What one predicate is at n sites: the atom, its truth (n,), and the independent unit of each site (n,).
+
+    given: the truth is given, and not what a network said: no error is expected in it.
+    """
+
+    atom: Atom
+    sites: Sites
+    truth: Bools
+    units: NDArray[np.int64]
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A formula as it is printed, and what it says: (n,) bool at the sites of its question."""
+
+    body: Formula
+    literals: int
+    told: Bools
+    fidelity: float
+
+
+def sites_of(facts: Facts, scenes: Scenes, variables: tuple[str, ...], seed: int = 0) -> Sites:
+    """The groundings of distinct real objects; of very many a random choice."""
+    where = facts.groundings(len(variables)).nonzero()
+    if len(where) > FITTED:
+        generator = torch.Generator().manual_seed(seed)
+        where = where[torch.randperm(len(where), generator=generator)[:FITTED].sort().values.to(where.device)]
+    return Sites(scenes, variables, where[:, 0], where[:, 1:].T)
+
+
+def told(body: Formula, sites: Sites, facts: Facts | None = None) -> Bools:
+    """(n,) bool: what the text of a formula, read back, says at the sites. facts: where its atoms are read."""
+    read = parse(str(body))
+    nothing = facts or Facts({"_": torch.zeros(sites.scenes.mask.shape, dtype=torch.bool)}, mask=sites.scenes.mask)
+    return np.asarray(sites.read(truth(read, sites.variables, View(nothing, sites.scenes))) > 0)
+
+
+def fidelity(said: Bools, true: Bools) -> float:
+    """Two-class macro-F1 of what is said against the truth, (n,) bool each."""
+    hit, false = float((said & true).sum()), float((said & ~true).sum())
+    return float(macro_f1(hit, false, float(true.sum()), float((~true).sum())))
+
+
+def extra_errors(question: Question, one: Printed, other: Printed) -> tuple[float, float]:
+    """(mean, standard error) of the errors that one makes beyond another, for each true grounding."""
+    extra = (one.told ^ question.truth).astype(np.float64) - (other.told ^ question.truth)
+    by_unit = np.bincount(question.units, weights=extra)[np.unique(question.units)]
+    scale = len(by_unit) / max(1, int(question.truth.sum()))
+    spread = by_unit.std(ddof=1) / np.sqrt(len(by_unit)) if len(by_unit) > 1 else 0.0
+    return float(by_unit.mean() * scale), float(spread * scale)
+
+
+def narrowed(question: Question, kept: NDArray[np.int64]) -> Question:
+    return replace(question, sites=question.sites.at(kept), truth=question.truth[kept], units=question.units[kept])
+
+
+def at(column: Column, kept: NDArray[np.int64]) -> Column:
+    return replace(column, values=column.values[kept])
