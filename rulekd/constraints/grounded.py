@@ -17,7 +17,7 @@ from kg.formulas import And, Exists, ForAll, Formula, Iff, Under, children
 from kg.normal import complement, free_variables
 from rulekd.constraints.literals import Disjunction, Reader, Views
 from rulekd.constraints.semantics import Semantics
-from rulekd.grounding import View, outer_atoms, sides
+from rulekd.grounding import outer_atoms, sides
 
 #: Groundings that are held at once.
 BLOCK = 2**20
@@ -114,8 +114,4 @@ def parts_of(views: Views, axes: int, held: int = 1) -> Iterator[Views]:
         return
     for first in range(0, len(facts), step):
         index = torch.arange(first, min(first + step, len(facts)), device=facts.objects.device)
-        yield {name: _part(view, index) for name, view in views.items()}
-
-
-def _part(view: View, index: Tensor) -> View:
-    return View(view.facts.select(index), None if view.scenes is None else view.scenes.select(index))
+        yield {name: view.select(index) for name, view in views.items()}

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from kg.formulas import Atom, Compare, Formula, Same
+from kg.formulas import Atom, Compare, Formula, Same, features, terms_of
 from rulekd.grounding import View
 from rulekd.truth import place, same, truth
 
@@ -36,7 +36,8 @@ class Reader:
         """Log-odds where a network says it, bool where it is given; one axis a variable, broadcasting."""
         where = self.views[view]
         if isinstance(literal, Compare):
-            return truth(literal, variables, where)
+            value = comparison(literal, tuple(variables), where)
+            return value if value.dtype == torch.bool else value.to(self.dtype) * self.sharpness
         if isinstance(literal, Same):
             objects = where.facts.objects
             return same(literal.left, literal.right, variables, objects.shape[1], objects.device)
@@ -47,3 +48,18 @@ class Reader:
                 value = value.masked_fill(~where.facts.validity(literal.predicate), 0.0)
             value = value if self.sharpness == 1 else value * self.sharpness
         return place(value, literal.arguments, variables)
+
+
+def comparison(formula: Compare, variables: tuple[str, ...], view: View) -> Tensor:
+    """A comparison as a literal, broadcasting to (B, N, ..., N): bool where it is given.
+
+    Where the network itself says one of the numbers, log-odds: the margin by which the comparison holds, in units of
+    the coarsest of these numbers, so that -log sigmoid of it is a smooth hinge. Of an equality 1 - distance.
+    """
+    if not view.speaks(formula):
+        return truth(formula, variables, view)
+    said = {feature.name for part in terms_of(formula) for feature in features(part)} & view.numbers.keys()
+    odds = view.margin(formula, variables) / max(view.numbers[name].unit for name in said)
+    if formula.operator in ("=", "!="):
+        return 1 - odds if formula.operator == "=" else odds - 1
+    return odds
