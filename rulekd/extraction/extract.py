@@ -19,6 +19,7 @@ from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.concepts import concepts, measured
 from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.counting import check_size
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
@@ -224,6 +225,7 @@ def _mine(
     limit = TOLERANCE if tolerance is None else tolerance
     if not 0 < limit < 1:
         raise RulekdError(f"a tolerance of {limit}", hint="Give a violation rate above 0 and below 1.")
+    check_size(whole.facts)
     confirmation = held_out(whole.facts)
     if len(set(whole.facts.units[confirmation].tolist())) < max(MIN_UNITS, betting.units_needed(limit, LEVEL)):
         confirmation = torch.zeros_like(confirmation)
