@@ -112,7 +112,8 @@ def _told_rows(facts: Facts, scenes: Scenes, names: Sequence[str]) -> Iterator[t
         kept = (sites.read(facts.validity(name)) > 0).nonzero()[0]
         if not 0 < int(true[kept].sum()) < len(kept):
             continue
-        question = Question(Atom(name, ("a",)), sites.at(kept), true[kept], units[kept])
+        given = facts.values[name].dtype == torch.bool
+        question = Question(Atom(name, ("a",)), sites.at(kept), true[kept], units[kept], given)
         telling = _telling(read, true, kept) if many else read
         simple = simple_columns(read, sites, {one.term for one in telling}) if many else all_simple
         columns = [at(column, kept) for column in simple]
@@ -169,7 +170,8 @@ def mixed(scenes: Scenes, count: int, seed: int = 0) -> Scenes:
 
 def _joined(facts: Facts, said: Facts, names: Sequence[str], scenes: Scenes) -> Facts:
     """What was said about the given scenes and about those made after them."""
-    crisp = {name: torch.cat([facts.crisp(name), said.crisp(name)]) for name in names}
+    # As log-odds, so that they count as said and not as given.
+    crisp = {name: torch.cat([facts.crisp(name), said.crisp(name)]).float() * 2 - 1 for name in names}
     valid = {name: torch.cat([facts.validity(name), said.validity(name)]) for name in names}
     return Facts(crisp, mask=scenes.mask, valid=valid, group=scenes.group, names=scenes.names)
 
@@ -186,7 +188,7 @@ def _scenes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int
         if value.dim() != 1 or not 0 < int(true.sum()) < len(true):
             continue
         whole = Sites(scenes, (), torch.arange(len(facts)), torch.zeros(0, len(facts), dtype=torch.int64))
-        question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy())
+        question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy(), value.dtype == torch.bool)
         printed: list[Printed] = []
         examined = 0
         for count in (0, 1, 2, 3):

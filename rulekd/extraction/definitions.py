@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Choice, Definition, Formula, Iff
@@ -98,7 +99,8 @@ def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
             kept = valid.nonzero()[0]
             if min(int((true & valid).sum()), int((~true & valid).sum())) == 0:
                 continue
-            question = Question(Atom(name, variables), sites, true, units)
+            given = facts.values[name].dtype == torch.bool
+            question = Question(Atom(name, variables), sites, true, units, given)
             if len(kept) < len(valid):
                 question, here = narrowed(question, kept), [at(column, kept) for column in columns]
             else:
@@ -155,6 +157,8 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     (the shortest description of the truth is sought; Quinlan and Rivest 1989). columns: M.
     """
     best = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
+    if question.given and best.fidelity == 1:
+        return best, f"{_literals(best)}: exact, and the facts are given"
     sites, wrong, true = len(question.truth), int((best.told ^ question.truth).sum()), int(question.truth.sum())
     price = np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e))
     for one in printed:

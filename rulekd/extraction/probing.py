@@ -198,7 +198,7 @@ def probed(
     unseen, known = [], {rule.name for rule in graph.rules()}
     for formula in laws(teacher.vocabulary) if facts is not None else ():
         assert facts is not None
-        counted = tally(formula, View(facts, confirm.scenes), {})
+        counted = tally(formula, View(facts, confirm.scenes))
         evidence = Evidence(ledger(counted), tolerance=tolerance)
         rule = Rule(formula, evidence, replace(graph.provenance, family="algebra"))
         if rule.name not in known and evidence.support < MIN_SUPPORT:
