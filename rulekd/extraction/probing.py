@@ -219,9 +219,10 @@ def probed(
             rules[rule.id] = replace(rule, evidence=replace(rule.evidence, probes=probes))
             worlds |= result.worlds
         else:
-            notes.append(
-                f"{rule.name}: the network breaks it in {probes.broken:,} of {probes.live:,} live made groundings"
-            )
+            share = f"{probes.broken:,} of {probes.live:,} live made groundings"
+            surely = probes.total.interval is not None and probes.total.interval[0] > tolerance
+            told = f"the network breaks it in {share}" if surely else f"broken in {share}, too few to tell"
+            notes.append(f"{rule.name}: {told}")
     if progress is not None:
         progress(len(waiting), len(waiting))
     if waiting:
