@@ -258,12 +258,21 @@ class KnowledgeGraph:
     def with_entailment(self) -> KnowledgeGraph:
         """A graph in which each rule that follows from others names them, and the rest is a small set of axioms.
 
-        Rejected rules neither entail nor are entailed. Accepted rules stay axioms before suggested ones.
+        Rejected rules neither entail nor are entailed. Accepted rules stay axioms before suggested ones. What was
+        tested and not confirmed hides nothing that was.
         """
         standing = [rule for rule in self.rules() if rule.status is not Status.REJECTED]
-        cover = minimal_cover([(rule.formula, _weight(rule)) for rule in standing], self._vocabulary)
-        grounds = {standing[place].id: tuple(standing[axiom].id for axiom in why) for place, why in cover.items()}
+        grounds = self._cover([rule for rule in standing if _sound(rule)], 0)
+        if not all(map(_sound, standing)):
+            solid = [rule for rule in standing if _sound(rule) and rule.id not in grounds]
+            others = [rule for rule in standing if not _sound(rule)]
+            grounds |= self._cover([*solid, *others], len(solid))
         return self._with(replace(rule, entailed_by=grounds.get(rule.id, ())) for rule in self.rules())
+
+    def _cover(self, rules: Sequence[Rule], fixed: int) -> dict[str, tuple[str, ...]]:
+        """For each rule that follows from others the ids of these; the first ``fixed`` are not looked at."""
+        cover = minimal_cover([(rule.formula, _weight(rule)) for rule in rules], self._vocabulary, range(fixed))
+        return {rules[place].id: tuple(rules[axiom].id for axiom in why) for place, why in cover.items()}
 
     def with_notes(self, *notes: str) -> KnowledgeGraph:
         """A graph with further notes."""
@@ -382,6 +391,11 @@ def _weight(rule: Rule) -> float:
     confidence = 1.0 if evidence is None else evidence.confidence or 0.0
     support = 0 if evidence is None else evidence.support
     return 2 * (rule.status is Status.ACCEPTED) + confidence + 1e-9 * support / (1 + support)
+
+
+def _sound(rule: Rule) -> bool:
+    """Written or accepted by a person, or confirmed."""
+    return rule.evidence is None or rule.evidence.confirmed or rule.status is Status.ACCEPTED
 
 
 def _row(rule: Rule) -> list[str]:

@@ -13,7 +13,7 @@ clauses are neither used nor entailed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from kg.formulas import Formula, Not
@@ -40,13 +40,13 @@ def entails(formulas: Iterable[Formula], goal: Formula, vocabulary: Vocabulary |
 
 
 def minimal_cover(
-    rules: Sequence[tuple[Formula, float]], vocabulary: Vocabulary | None = None
+    rules: Sequence[tuple[Formula, float]], vocabulary: Vocabulary | None = None, fixed: Collection[int] = ()
 ) -> dict[int, tuple[int, ...]]:
     """Which rules follow from the rest, and from which; the rules that are left are a small set of axioms.
 
     rules: formulas with their weight (confidence or support, say). Rules are dropped one by one where those that are
     left entail them: unnamed ones before well-known laws (inverse, symmetric, transitive, ...), weak before strong,
-    long before short. No axiom follows from the others.
+    long before short. No axiom follows from the others. fixed: indexes of rules that are not dropped.
 
     Returns, for each index dropped, indexes of axioms that entail it; none can be left out, except where the conclusion
     passes through the image of an image. A tautology is dropped with an empty tuple.
@@ -59,10 +59,10 @@ def minimal_cover(
     formulas = [formula for formula, _ in rules]
     theories = _Theories(formulas, vocabulary)
     order = sorted(
-        (index for index in range(len(rules)) if theories.usable(index)),
+        (index for index in range(len(rules)) if theories.usable(index) and index not in fixed),
         key=lambda index: (-_rank(formulas[index]), rules[index][1], -formulas[index].nodes, -index),
     )
-    axioms, dropped = set(order), []
+    axioms, dropped = {*order, *(index for index in fixed if theories.usable(index))}, []
     for index in order:
         if theories.core(index, axioms - {index}) is not None:
             axioms.discard(index)

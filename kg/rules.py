@@ -230,10 +230,11 @@ class Probes:
 class Evidence:
     """What speaks for a rule.
 
-    teacher: obeyed by the teacher, on the confirmation part. data: true in the data, where labels exist. discovery:
-    the teacher on the discovery part. tolerance: the violation rate up to which the rule counts as one. level_p and
+    teacher: obeyed by the teacher, in all scenes. data: true in the data, where labels exist. discovery: the teacher
+    on the part on which the rule was proposed. undoubted: the teacher without the facts that are likely wrong.
+    tolerance: the violation rate up to which the rule counts as one, what errors explain included. level_p and
     chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
-    tests passed, corrected for how many rules were tried. examined: candidates of the family. examples and
+    tests passed, corrected for how many rules were tried. examined: candidates of all families. examples and
     counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes tell, beside the given
     ones. definition: its thresholds, and why it was chosen, where the rule defines a predicate.
     """
@@ -248,6 +249,7 @@ class Evidence:
     examined: int = 0
     examples: tuple[Citation, ...] = ()
     counterexamples: tuple[Citation, ...] = ()
+    undoubted: Ledger | None = None
     hunt: Hunt | None = None
     probes: Probes | None = None
     definition: Definition | None = None

@@ -47,7 +47,7 @@ def extract(
     from rulekd.cli.given import check_fraction, load_scenes, refuse_existing
     from rulekd.cli.networks import load_teacher
     from rulekd.extraction import Effort
-    from rulekd.extraction.extract import FAMILIES, TOLERANCE
+    from rulekd.extraction.extract import FAMILIES
     from rulekd.extraction.extract import extract as extract_rules
 
     refuse_existing(out)
@@ -55,7 +55,7 @@ def extract(
     for name in wanted:
         if name not in FAMILIES:
             raise unknown("family", name, FAMILIES)
-    limit = TOLERANCE if tolerance is None else check_fraction("--tolerance", tolerance)
+    limit = None if tolerance is None else check_fraction("--tolerance", tolerance)
     if not 0 < reach <= 1 or not seconds > 0:
         raise RulekdError(
             f"--reach is {reach}, --seconds {seconds}", hint="Give a share above 0, up to 1, and more than 0 seconds."

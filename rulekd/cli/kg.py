@@ -11,7 +11,7 @@ import typer
 from kg import Citation, Hunt, KnowledgeGraph, Ledger, Probes, Rule, Status, in_words
 from kg.tables import aligned, rate_text
 from rulekd.cli.completing import rule_names
-from rulekd.cli.manners import JsonFlag, answer, overview
+from rulekd.cli.manners import JsonFlag, answer, log, overview
 from rulekd.cli.tables import fields, percent
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)
@@ -47,6 +47,9 @@ def show(
     rule: Annotated[
         str, typer.Argument(help="A rule by its id, name or text.", metavar="RULE", autocompletion=rule_names)
     ],
+    out: Annotated[
+        Path | None, typer.Option(help="Draw it to this .svg: a scene that supports it, and one that breaks it.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show one rule: what it says, what speaks for it and against it, where it comes from."""
@@ -60,6 +63,12 @@ def show(
         "evidence": evidence,
         "provenance": provenance,
     }
+    if out is not None:
+        # drawing knows scenes, and brings torch with them
+        from rulekd.report.cards import save_card
+
+        details["picture"] = save_card(found, graph, out)
+        log(f"drawn: {out}")
     answer(details, _details(graph, found), as_json=as_json)
 
 

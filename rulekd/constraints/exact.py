@@ -44,7 +44,6 @@ from kg.formulas import (
     children,
     walk,
 )
-from rulekd.constraints.coherent import LIMIT
 from rulekd.constraints.consistency import GIVEN
 from rulekd.constraints.literals import Disjunction, Reader
 from rulekd.constraints.semantics import Semantics
@@ -80,19 +79,13 @@ class Exact(Semantics):
 
     def degree(self, part: Disjunction, variables: tuple[str, ...], reader: Reader) -> Tensor:
         leaves, chosen = models(part)
-        sides: list[Tensor] = []
-        for view, leaf in leaves:
-            z = reader.read(leaf, variables, view)
-            if z.dtype == torch.bool:
-                z = torch.where(z, GIVEN, -GIVEN).to(reader.dtype)
-            else:
-                z = z + (z.clamp(-LIMIT, LIMIT) - z).detach()  # beyond the limit the gradient is that of the limit
-            sides += [logsigmoid(z), logsigmoid(-z)]
-        shape = tuple(max(sizes) for sizes in zip(*(side.shape for side in sides), strict=True))
-        stacked = torch.stack([side.expand(shape).flatten() for side in sides])
+        read = [reader.read(leaf, variables, view) for view, leaf in leaves]
+        shape = tuple(max(sizes) for sizes in zip(*(z.shape for z in read), strict=True))
+        odds = [torch.where(z, GIVEN, -GIVEN).to(reader.dtype) if z.dtype == torch.bool else z for z in read]
+        stacked = torch.stack([z.expand(shape).reshape(-1) for z in odds])
         matrix = torch.as_tensor(chosen, dtype=stacked.dtype, device=stacked.device)
         mass: Tensor = _LogMass.apply(stacked, matrix)  # type: ignore[no-untyped-call] # torch's own
-        return mass.reshape(shape).clamp(max=0)
+        return mass.reshape(shape)
 
     def loss(self, truth: Tensor) -> Tensor:
         return -truth
@@ -102,29 +95,31 @@ class Exact(Semantics):
 
 
 class _LogMass(torch.autograd.Function):
-    """log sum_k exp(sum_j M_kj x_j) of log-literals x (2m, G) and models M (K, 2m)."""
+    """log W (G,) of log-odds (m, G); models (K, 2m), columns "true" of all atoms, then "false" of all."""
 
     @staticmethod
-    def forward(ctx: Any, literals: Tensor, matrix: Tensor) -> Tensor:
-        # powers of 2: torch computes them in a third of the time of exp
-        with torch.autocast(literals.device.type, enabled=False):
-            sums = matrix @ (literals / math.log(2))
+    def forward(ctx: Any, odds: Tensor, matrix: Tensor) -> Tensor:
+        odds = odds.clamp(-GIVEN, GIVEN)  # beyond, the value and the gradient are those of the limit
+        sides = logsigmoid(torch.cat([odds, -odds]))
+        with torch.autocast(odds.device.type, enabled=False):
+            sums = matrix @ sides.mul_(1 / math.log(2))  # powers of 2 take a third of the time of exp
         top = sums.amax(0)
         parts = sums.sub_(top).exp2_()
         whole = parts.sum(0)
-        ctx.save_for_backward(parts, whole, matrix)
-        return (top + whole.log2()) * math.log(2)
+        ctx.save_for_backward(odds, parts, whole, matrix)
+        return (top + whole.log2()).mul_(math.log(2)).clamp_(max=0)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        parts, whole, matrix = ctx.saved_tensors
+        odds, parts, whole, matrix = ctx.saved_tensors
         with torch.autocast(upstream.device.type, enabled=False):
-            return (matrix.T @ parts) * (upstream / whole), None
+            believed = matrix[:, : len(odds)].T @ parts  # in each atom, if the formula were known
+        return believed.div_(whole).sub_(odds.sigmoid()).mul_(upstream), None
 
 
 @lru_cache(maxsize=2**12)
 def models(part: Disjunction) -> tuple[tuple[Leaf, ...], NDArray[np.float32]]:
-    """The atoms, and of every model a row: 1 for "atom true" at 2i, for "atom false" at 2i + 1."""
+    """The atoms, and of every model a row: 1 for each atom that is true, then 1 for each that is false."""
     leaves = tuple(
         dict.fromkeys(
             (view, inner)
@@ -136,7 +131,7 @@ def models(part: Disjunction) -> tuple[tuple[Leaf, ...], NDArray[np.float32]]:
     number = np.arange(2 ** len(leaves))
     truths = {leaf: (number >> place) & 1 == 1 for place, leaf in enumerate(leaves)}
     true = np.logical_or.reduce([_true(formula, view, truths) for view, formula in part])
-    columns = [side for leaf in leaves for side in (truths[leaf], ~truths[leaf])]
+    columns = [truths[leaf] for leaf in leaves] + [~truths[leaf] for leaf in leaves]
     return leaves, np.stack(columns, 1)[true].astype(np.float32)
 
 

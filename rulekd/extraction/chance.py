@@ -12,24 +12,90 @@ Y evenly over the places of a pattern:
 
     E T   = sum X sum Y / (n (n - 1)),        E T^2 = sum over patterns of  S(X) S(Y) / number of places.
 
-Scenes are independent, so means and variances add up over them, and one big graph is served as well.
+Scenes are independent, so means and variances add up over them, and one big graph is served as well. The p-value is
+a bound that holds for any number of scenes, not a normal approximation: a relation that hangs on one hub makes T jump
+by hundreds in one renaming of n. With t = T - E T, the variance V, and no scene more than h above its mean,
 
-Source: Mantel, "The detection of disease clustering and a generalized regression approach", Cancer Research 1967.
+    P(T - E T >= t)  <=  min( exp(-t^2 / (2 V + 2 h t / 3)),  V / (V + t^2) )            (Bernstein; Cantelli).
+
+On very few scenes these bounds find next to nothing: there renamings are drawn as well, and where none of them falls
+further from the mean than a normal variable would, and they spread as far as the exact variance says (which a rare
+renaming that gives a large sum would account for alone), the normal tail is taken.
+
+Sources: Mantel, "The detection of disease clustering and a generalized regression approach", Cancer Research 1967;
+Boucheron, Lugosi and Massart, "Concentration inequalities", 2013, section 2.7 and exercise 2.3.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from scipy.stats import norm
+from scipy.stats import hypergeom, norm
 from torch import Tensor
 
 from kg import Formula
 from kg.formulas import And, Iff, Implies, Not, Or, Transform, Under
 from kg.normal import free_variables
-from rulekd.grounding import View, count
+from rulekd.extraction.sides import Group, Kind, groups, stacked
+from rulekd.grounding import View, count, outer_atoms
 from rulekd.truth import truth
+
+#: Scenes and renamings that are drawn for the few rules without a closed form.
+DRAWN_SCENES, DRAWS = 128, 64
+
+#: Under so many scenes renamings are drawn, so many. If T is normal, none is further off than so many deviations (but
+#: in one set of 700), and their mean square is no less than this share of the variance.
+FEW, CHECKS, FURTHEST, SPREAD = 8, 200, 4.5, 0.6
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is seen of T and what renamings make of it, by scene, (B,) float64 each. most: T can be no larger.
+
+    normal: have drawn renamings shown that the sum over scenes has no heavier tail than a normal variable?
+    """
+
+    total: Tensor
+    mean: Tensor
+    variance: Tensor
+    most: Tensor
+    normal: bool = False
+
+    def p_value(self, *, expects_more: bool) -> float:
+        """Bound of the probability of so large (so small) a sum when body and head are unrelated.
+
+        >>> one = torch.ones(10, dtype=torch.float64)
+        >>> Moments(9 * one, one, one, 9 * one).p_value(expects_more=True) < 1e-6
+        True
+        """
+        off = float((self.total - self.mean).sum())
+        distance = off if expects_more else -off
+        variance = float(self.variance.sum())
+        if distance <= 0 or variance <= 1e-9 * max(1.0, float(self.total.sum())) ** 2:
+            return 1.0  # every renaming gives the same count: it says nothing
+        if self.normal:
+            return float(norm.sf((distance - 0.5) / variance**0.5))  # one half: a count jumps by whole numbers
+        above = self.most - self.mean if expects_more else self.mean
+        highest = max(0.0, float(above.max()))
+        bernstein = math.exp(-(distance**2) / (2 * variance + 2 * highest * distance / 3))
+        return min(bernstein, variance / (variance + distance**2))
+
+
+def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[float | None]:
+    """``p_by_chance`` of many rules: those that are two matrices of the same width are served at once."""
+    found: list[float | None] = [None] * len(formulas)
+    batched, others = groups(formulas) if _several(view) else ([], list(range(len(formulas))))
+    for group in batched:
+        for place, kind, moments in zip(group.places, group.kinds, _of_group(group, view), strict=True):
+            found[place] = moments.p_value(expects_more=kind in (Kind.IMPLIES, Kind.IFF))
+    for place in others:
+        formula = formulas[place]
+        image = (images or {}).get(str(formula.transform)) if isinstance(formula, Under) else None
+        found[place] = p_by_chance(formula, view, image)
+    return found
 
 
 def p_by_chance(formula: Formula, view: View, image: View | None = None) -> float | None:
@@ -46,24 +112,32 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
     if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
         # Of a statement about scenes, and inside a scene of one object, nothing can be renamed: the scenes are.
-        return _tail(*_over_scenes(left, right, shared, view, other), expects_more)
+        return _over_scenes(left, right, shared, (view, other), expects_more)
     if not shared:
         return None
     if len(shared) <= 2 and (set(free_variables(left)) == set(shared) or set(free_variables(right)) == set(shared)):
-        total, mean, variance = _closed_form(left, right, shared, view, other)
+        body, head = (_summed(side, shared, seen).flatten(1)[:, None] for side, seen in ((left, view), (right, other)))
+        moments = _closed_form(body, head, view.facts.objects.sum(1), len(shared))
     else:
-        total, mean, variance = sampled(left, right, view, other)
-    return _tail(total, mean, variance, expects_more)
+        moments = sampled(left, right, view, other)
+    return Moments(*(part.flatten() for part in _fields(moments))).p_value(expects_more=expects_more)
 
 
-def _tail(total: float, mean: float, variance: float, expects_more: bool) -> float:
-    """p-value of a count of common groundings, by the normal approximation."""
-    spread, difference = variance**0.5, total - mean
-    if spread <= 1e-9 * max(1.0, total):  # every renaming gives the same count: it says nothing
-        return 1.0
-    # One half is the continuity correction of a count.
-    score = (difference - 0.5 if expects_more else -difference - 0.5) / spread
-    return float(norm.sf(score))
+def _several(view: View) -> bool:
+    """Does some scene have two objects or more?"""
+    return bool((view.facts.objects.sum(1) > 1).any())
+
+
+def _over_scenes(
+    left: Formula, right: Formula, shared: tuple[str, ...], views: tuple[View, View], expects_more: bool
+) -> float:
+    """p-value over renamings of the scenes, each of which has one grounding: the hypergeometric tail, exactly."""
+    body, head = (_summed(side, shared, view).reshape(-1) > 0 for side, view in zip((left, right), views, strict=True))
+    facts = views[0].facts
+    urn = int(facts.objects.any(1).sum()) if shared else len(facts)
+    both, mine, theirs = int((body & head).sum()), int(body.sum()), int(head.sum())
+    tail = hypergeom.sf(both - 1, urn, mine, theirs) if expects_more else hypergeom.cdf(both, urn, mine, theirs)
+    return float(tail)
 
 
 def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:
@@ -81,46 +155,106 @@ def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:
             return None
 
 
+def _of_group(group: Group, view: View) -> list[Moments]:
+    """The moments of every rule of a group."""
+    one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
+    parts = []
+    for scenes, left, right, _, _ in stacked(group, view.facts):
+        found = _closed_form(left, right, view.facts.objects[scenes].sum(1), group.width, (one, other))
+        parts.append([part.cpu() for part in _fields(found)])
+    joined = [torch.cat(given) for given in zip(*parts, strict=True)]
+    found = [Moments(*(part[:, number] for part in joined)) for number in range(len(group.places))]
+    if len(view.facts) >= FEW:
+        return found
+    normal = _normal(group, view, joined[1].sum(0), joined[2].sum(0)).tolist()
+    return [replace(one, normal=light) for one, light in zip(found, normal, strict=True)]
+
+
+def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> Tensor:
+    """(K,) bool: do drawn renamings give sums that spread as those of a normal variable do?"""
+    one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros(CHECKS, len(group.places), dtype=torch.float64)
+    for scenes, left, right, _, _ in stacked(group, view.facts):
+        for scene, real in enumerate(view.facts.objects[scenes]):
+            places = real.nonzero().flatten().cpu()
+            shape = (len(right[scene]), *[len(real)] * group.width)
+            heads = right[scene].reshape(shape)
+            for draw in range(CHECKS):
+                order = torch.arange(len(real))
+                order[places] = places[torch.randperm(len(places), generator=generator)]
+                moved = heads[:, order] if group.width == 1 else heads[:, order][:, :, order]
+                total[draw] += (left[scene] @ moved.flatten(1).T)[one, other].double().cpu()
+    deviations = (total - mean) / variance.sqrt().clamp_min(1e-9)
+    return (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD)
+
+
+def _fields(moments: Moments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return moments.total, moments.mean, moments.variance, moments.most
+
+
 def _closed_form(
-    left: Formula, right: Formula, shared: tuple[str, ...], view: View, other: View
-) -> tuple[float, float, float]:
-    """Common groundings, and their exact mean and variance over renamings, summed over the scenes."""
-    body, head = _summed(left, shared, view), _summed(right, shared, other)
-    moments = vector_moments if len(shared) == 1 else matrix_moments
-    mean, variance = moments(body, head, view.facts.objects.double())
-    return float((body * head).sum()), float(mean.sum()), float(variance.sum())
+    body: Tensor, head: Tensor, objects: Tensor, width: int, chosen: tuple[Tensor, Tensor] | None = None
+) -> Moments:
+    """Moments (B, K) of K pairs of sides: body (B, I, M) and head (B, J, M) over M = n^width places.
+
+    objects: (B,) number of real ones. chosen: for each of the K pairs its body and its head; None = I = J = K = 1.
+    """
+    one, other = chosen if chosen is not None else (torch.tensor([0]), torch.tensor([0]))
+    total = (body @ head.transpose(1, 2))[:, one, other].double()
+    (x, x_patterns), (y, y_patterns) = _described(body, width), _described(head, width)
+    all_places, places = _places(objects.double(), width)
+    mean = _ratio(x[:, one] * y[:, other], all_places[:, None])
+    square = _ratio(x_patterns[:, :, one] * y_patterns[:, :, other], places[:, :, None]).sum(0)
+    most = torch.minimum(x[:, one] * head.amax(2)[:, other], y[:, other] * body.amax(2)[:, one])
+    return Moments(total, mean, (square - mean**2).clamp_min(0), most)
 
 
-def _several(view: View) -> bool:
-    """Does some scene have two objects or more?"""
-    return bool((view.facts.objects.sum(1) > 1).any())
+def _places(n: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """(B,) places of a vector or matrix without diagonal, and (P, B) pairs of places in each pattern."""
+    pairs = n * (n - 1)
+    if width == 1:
+        return n, torch.stack([n, pairs])
+    triples = pairs * (n - 2)
+    return pairs, torch.stack([pairs, pairs, triples, triples, triples, triples, triples * (n - 3)])
 
 
-def _over_scenes(
-    left: Formula, right: Formula, shared: tuple[str, ...], view: View, other: View
-) -> tuple[float, float, float]:
-    """Common groundings, with mean and variance over renamings of the scenes, each of which has one grounding."""
-    body, head = _summed(left, shared, view), _summed(right, shared, other)
-    body, head = body.reshape(1, -1), head.reshape(1, -1)
-    there = view.facts.objects.any(1)[None] if shared else torch.ones_like(body, dtype=torch.bool)
-    mean, variance = vector_moments(body, head, there.double())
-    return float((body * head).sum()), float(mean.sum()), float(variance.sum())
+def _described(sides: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """(B, I) sums and (P, B, I) sums over pairs of places by pattern, float64, of (B, I, n^width)."""
+    whole = sides.sum(2).double()
+    equal = (sides.double() ** 2).sum(2)
+    if width == 1:
+        return whole, torch.stack([equal, whole**2 - equal])
+    matrix = sides.reshape(*sides.shape[:2], round(sides.shape[2] ** 0.5), -1)
+    rows, columns = matrix.sum(3).double(), matrix.sum(2).double()
+    reverse = (matrix * matrix.transpose(2, 3)).double().sum((2, 3))
+    first = (rows**2).sum(2) - equal
+    second = (columns**2).sum(2) - equal
+    chain = (rows * columns).sum(2) - reverse
+    apart = whole**2 - equal - reverse - first - second - 2 * chain
+    return whole, torch.stack([equal, reverse, first, second, chain, chain, apart])
 
 
-def sampled(left: Formula, right: Formula, view: View, other: View, draws: int = 64) -> tuple[float, float, float]:
+def sampled(left: Formula, right: Formula, view: View, other: View, draws: int = DRAWS) -> Moments:
     """The same by drawing renamings, for sides that each have variables of their own (p(a, b) against p(a, c)).
 
-    The seed is fixed: a p-value must not change when it is asked for again.
+    On the first scenes only. The seed is fixed: a p-value must not change when it is asked for again.
     """
+    some = torch.arange(min(DRAWN_SCENES, len(view.facts)), device=view.facts.objects.device)
     both = Under(Transform("renamed"), Implies(left, right))
+    body, seen = (
+        View(one.facts.only(sorted({atom.predicate for atom in outer_atoms(side)})).select(some))
+        for one, side in ((view, left), (other, right))
+    )
 
-    def common(head: View) -> float:
-        alive, broken = count(both, view, {"renamed": head})
-        return float((alive - broken).sum())
+    def common(head: View) -> tuple[Tensor, Tensor]:
+        alive, broken = count(both, body, {"renamed": head})
+        return (alive - broken).double(), alive.double()
 
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.tensor([common(renamed(other, generator)) for _ in range(draws)], dtype=torch.float64)
-    return common(other), float(drawn.mean()), float(drawn.var())
+    total, most = common(seen)
+    drawn = torch.stack([common(renamed(seen, generator))[0] for _ in range(draws)])
+    return Moments(total, drawn.mean(0), drawn.var(0), most)
 
 
 def renamed(view: View, generator: torch.Generator) -> View:
@@ -153,36 +287,14 @@ def _summed(side: Formula, shared: tuple[str, ...], view: View) -> Tensor:
 
 def vector_moments(body: Tensor, head: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (B,) of sum_a X_a Y_pi(a) over renamings pi of the n objects of each scene; (B, N) inputs."""
-    n = objects.sum(1)
-    x, y = body.sum(1), head.sum(1)
-    x2, y2 = (body**2).sum(1), (head**2).sum(1)
-    mean = _ratio(x * y, n)
-    square = _ratio(x2 * y2, n) + _ratio((x**2 - x2) * (y**2 - y2), n * (n - 1))
-    return mean, (square - mean**2).clamp_min(0)
+    found = _closed_form(body[:, None], head[:, None], objects.sum(1), 1)
+    return found.mean[:, 0], found.variance[:, 0]
 
 
 def matrix_moments(body: Tensor, head: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (B,) of sum_ab X_ab Y_pi(a)pi(b) over renamings; (B, N, N) with zero diagonals."""
-    n = objects.sum(1)
-    pairs = n * (n - 1)
-    triples = pairs * (n - 2)
-    places = torch.stack([pairs, pairs, triples, triples, triples, triples, triples * (n - 3)])
-    x, y = _patterns(body), _patterns(head)
-    mean = _ratio(body.sum((1, 2)) * head.sum((1, 2)), pairs)
-    square = _ratio(x * y, places).sum(0)
-    return mean, (square - mean**2).clamp_min(0)
-
-
-def _patterns(matrix: Tensor) -> Tensor:
-    """(7, B): sums of M_ab M_cd over the ways in which two pairs of places can share objects."""
-    rows, columns = matrix.sum(2), matrix.sum(1)
-    equal = (matrix**2).sum((1, 2))
-    reverse = (matrix * matrix.transpose(1, 2)).sum((1, 2))
-    first = (rows**2).sum(1) - equal
-    second = (columns**2).sum(1) - equal
-    chain = (rows * columns).sum(1) - reverse
-    apart = rows.sum(1) ** 2 - equal - reverse - first - second - 2 * chain
-    return torch.stack([equal, reverse, first, second, chain, chain, apart])
+    found = _closed_form(body.flatten(1)[:, None], head.flatten(1)[:, None], objects.sum(1), 2)
+    return found.mean[:, 0], found.variance[:, 0]
 
 
 def _ratio(above: Tensor, below: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kg import Atom
+from kg import Atom, RulekdError
 from rulekd.facts import Facts
 
 #: Whole numbers up to here are exact in float32.
@@ -27,6 +27,9 @@ EXACT_FLOAT32 = 2**24
 
 #: Scenes are counted in parts of about this many matrix entries.
 BLOCK = 2**24
+
+#: Bytes that the matrices of one scene may take; a scene is never split.
+BUDGET = 2**30
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,19 @@ class ChainCounts:
     heads: tuple[Atom, ...]
     live: Tensor
     hits: Tensor
+
+
+def check_size(facts: Facts) -> None:
+    """Raise RulekdError for scenes too large to be counted, with the arithmetic and the way out."""
+    relations = sum(value.dim() == 3 for value in facts.values.values())
+    objects = facts.objects.shape[1]
+    needed = 2 * relations * objects**2 * 8  # two orientations; truth and validity in float32
+    if needed > BUDGET:
+        raise RulekdError(
+            f"{relations} relations over scenes of {objects:,} objects take 2 x {relations} x {objects:,}^2 x 8 bytes, "
+            f"{needed / 2**30:.1f} GiB a scene; {BUDGET / 2**30:.0f} GiB are allowed",
+            hint="Cut the scene into neighbourhoods, one a scene and with one group, or mine fewer relations.",
+        )
 
 
 def oriented_atoms(facts: Facts, arity: int) -> tuple[Atom, ...]:

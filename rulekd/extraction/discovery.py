@@ -19,13 +19,15 @@ from rulekd.scenes import Scenes
 class Proposals:
     """What one family asks to have confirmed, and how many candidates it examined to find it.
 
-    definitions: what is known about those of the formulas that define a predicate. triples: of concepts.
+    definitions: what is known about those of the formulas that define a predicate. triples: of concepts. tables:
+    formulas that stand and fall together.
     """
 
     formulas: tuple[Formula, ...]
     examined: int
     definitions: Mapping[Formula, Definition] = field(default_factory=dict)
     triples: tuple[Triple, ...] = ()
+    tables: tuple[frozenset[Formula], ...] = ()
 
     @classmethod
     def gather(cls, candidates: Iterable[tuple[Formula, bool]]) -> Proposals:
@@ -39,6 +41,7 @@ class Proposals:
             self.examined + other.examined,
             {**self.definitions, **other.definitions},
             self.triples + other.triples,
+            self.tables + other.tables,
         )
 
 
@@ -46,16 +49,19 @@ class Proposals:
 class Discovery:
     """The discovery part of the facts.
 
-    facts: what was said about the scenes. images: what was said about them transformed.
+    facts: what was said about the scenes, without what the network was unsure of. images: what was said about them
+    transformed. trusted: without what broken near-laws give away, for rules of several body atoms; None = the same.
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
-    tolerance, because the share on this part is only an estimate. raw: the facts as they were said, where doubt has
-    been cast on some of ``facts``. scenes: what the facts are about, where that is known. ask: the network,
-    about other scenes, where it can be asked.
+    tolerance, because the share on this part is only an estimate. whole: what was said about all scenes. raw: the
+    facts as they were said, where doubt has been cast on some of ``facts``. scenes: what the facts are about, where
+    that is known. ask: the network, about other scenes, where it can be asked.
     """
 
     facts: Facts
     images: Mapping[Transform, Facts] = field(default_factory=dict)
     slack: float = 0.15
+    trusted: Facts | None = None
+    whole: Facts | None = None
     raw: Facts | None = None
     scenes: Scenes | None = None
     ask: Callable[[Scenes], Facts] | None = None
@@ -78,7 +84,7 @@ class Discovery:
     @cached_property
     def chains(self) -> ChainCounts:
         """Chains of two oriented atoms against heads."""
-        return count_chains(self.facts)
+        return count_chains(self.facts if self.trusted is None else self.trusted)
 
     def image_counts(self, transform: Transform, arity: int) -> tuple[tuple[Atom, ...], Tensor, Tensor]:
         """(atoms, either, differ) of the scene against its image."""

@@ -15,14 +15,16 @@ from torch import Tensor
 from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
+from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.concepts import concepts, measured
 from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.counting import check_size
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.doubt import Twin, closest, error_rates, trusted, twins
-from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Judged, Source, confirm, unreliable
+from rulekd.extraction.doubt import Suspicions, suspicions
+from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Bar, Judged, Source, confirm, unreliable
 from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
@@ -50,7 +52,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
 FITTED = ("definitions", "decisions")
 FEW = 100
 
-#: Largest violation rate that is still a law.
+#: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
 TOLERANCE = 0.10
 
 Report = Callable[[str, int, int], None]
@@ -72,14 +74,16 @@ def mine(
     facts: Facts,
     labels: Facts | None = None,
     *,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     families: Sequence[str] | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Read the laws out of truth tensors from anywhere.
 
     facts: what a network said, or what is given. labels: the truth about the same scenes, for the second ledger.
-    The scenes are split by group into discovery (40 %) and confirmation with a fixed hash.
+    tolerance: largest violation rate of a law; None = what the errors of the facts explain, and never over 10 %.
+    The scenes are split by group into discovery (40 %) and confirmation with a fixed hash. Where too few units are left
+    for any level, down to a single graph, rules that are no chance are listed with ``confirmed`` false.
 
     >>> import torch
     >>> x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
@@ -105,25 +109,14 @@ def mine(
             hint="Give both the same scenes, padding and mask.",
         )
     whole = Part(facts, {}, labels, {}, None)
-    discovery, confirmation = split(whole)
-    return _mine(
-        discovery,
-        confirmation,
-        tolerance,
-        families,
-        Provenance(source="mined"),
-        (),
-        facts.vocabulary,
-        progress,
-        few=_few(whole),
-    )
+    return _mine(whole, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress)
 
 
 def extract(
     teacher: Predictor,
     scenes: SceneSet,
     *,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     families: Sequence[str] | None = None,
     transforms: Sequence[Transform | str] = DEFAULT_TRANSFORMS,
     seed: int = 0,
@@ -139,6 +132,7 @@ def extract(
 
     seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
     which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
+    tolerance: as for ``mine``.
     """
     started = time.monotonic()
     if not isinstance(teacher, Predictor):
@@ -178,7 +172,6 @@ def extract(
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
     whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
     notes += _settled(whole.facts)
-    discovery, confirmation = split(whole)
     provenance = Provenance(
         source="mined",
         teacher=teacher.fingerprint,
@@ -190,8 +183,7 @@ def extract(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     graph = _mine(
-        discovery,
-        confirmation,
+        whole,
         tolerance,
         families_run,
         provenance,
@@ -200,10 +192,10 @@ def extract(
         progress,
         kept,
         lambda made: teacher.facts(SceneSet(made)),
-        _few(whole),
     )
     if probe is not None:
-        graph = probed(graph, teacher, kept, probe, tolerance=tolerance, progress=_told(progress, "probes"))
+        limit = TOLERANCE if tolerance is None else tolerance
+        graph = probed(graph, teacher, kept, probe, tolerance=limit, progress=_told(progress, "probes"))
     if hunt is not None:
         graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
@@ -213,18 +205,15 @@ def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | No
     return None if progress is None else partial(progress, what)
 
 
-def split(whole: Part) -> tuple[Part, Part]:
-    """(discovery, confirmation): whole units, by a fixed hash of the group's name."""
-    facts = whole.facts
+def held_out(facts: Facts) -> Tensor:
+    """(B,) bool: the scenes of the confirmation part, whole units, by a fixed hash of the group's name."""
     keys = [facts.name(scene) for scene in range(len(facts))] if facts.group is None else [str(g) for g in facts.group]
-    chosen = torch.tensor([shares(key)[1] < DISCOVER for key in keys], dtype=torch.bool)
-    return _select(whole, chosen.nonzero().flatten()), _select(whole, (~chosen).nonzero().flatten())
+    return torch.tensor([shares(key)[1] >= DISCOVER for key in keys], dtype=torch.bool, device=facts.objects.device)
 
 
 def _mine(
-    discovery: Part,
-    confirmation: Part,
-    tolerance: float,
+    whole: Part,
+    tolerance: float | None,
     families: Sequence[str] | None,
     provenance: Provenance,
     notes: tuple[str, ...],
@@ -232,57 +221,32 @@ def _mine(
     progress: Report | None,
     scenes: SceneSet | None = None,
     ask: Callable[[Scenes], Facts] | None = None,
-    few: Part | None = None,
 ) -> KnowledgeGraph:
-    if not 0 < tolerance < 1:
-        raise RulekdError(f"a tolerance of {tolerance}", hint="Give a violation rate above 0 and below 1.")
-    found = twins(discovery.facts) if 2 in Discovery(discovery.facts).arities() else {}
-    on_discovery, on_confirmation = (
-        _source(part.facts, part.images, part.scenes, found) for part in (discovery, confirmation)
-    )
-    parts = [
-        Discovery(
-            on_discovery.unsure.facts,
-            {t: on_discovery.trusted_images[str(t)].facts for t in discovery.images},
-            raw=discovery.facts,
-            scenes=discovery.scenes,
-            ask=ask,
-        )
-    ]
-    if discovery.labels is not None:
-        # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(Discovery(discovery.labels, discovery.label_images, slack=ERROR_CAP, scenes=discovery.scenes))
-    origin: dict[Formula, Provenance] = {}
-    counted = []
-    names = list(families or FAMILIES)
-    for name in names:
-        if name not in FAMILIES:
-            raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
-        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
-        looked_at = parts if few is None or name not in FITTED else [_everything(few, ask)]
-        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
-        counted.append((name, proposals))
-        for formula in proposals.formulas:
-            origin.setdefault(formula, replace(provenance, family=name))
-        if progress is not None:
-            progress("families", len(counted), len(names))
-    examined = sum(proposals.examined for _, proposals in counted)
+    limit = TOLERANCE if tolerance is None else tolerance
+    if not 0 < limit < 1:
+        raise RulekdError(f"a tolerance of {limit}", hint="Give a violation rate above 0 and below 1.")
+    check_size(whole.facts)
+    confirmation = held_out(whole.facts)
+    if len(set(whole.facts.units[confirmation].tolist())) < max(MIN_UNITS, betting.units_needed(limit, LEVEL)):
+        confirmation = torch.zeros_like(confirmation)
+    seen = (~confirmation).nonzero().flatten()
+    found = suspicions(whole.facts.select(seen))
+    source = _source(whole.facts, whole.images, whole.scenes, found)
+    parts = [replace(_discovery(source, seen), ask=ask)]
     data = None
-    if confirmation.labels is not None and discovery.labels is not None:
-        data = _source(confirmation.labels, confirmation.label_images, confirmation.scenes, found)
+    if whole.labels is not None:
+        data = _source(whole.labels, whole.label_images, whole.scenes, found)
+        # What holds in clean labels is proposed too, however well the network obeys it.
+        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP))
+    few = _few(whole, ask)
+    origin, counted = _propose(parts, few, families, provenance, progress)
+    bar = Bar(limit, tolerance is not None, confirmation, sum(proposals.examined for _, proposals in counted))
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
-    judged = confirm(
-        list(origin),
-        on_discovery,
-        on_confirmation,
-        data,
-        tolerance=tolerance,
-        examined=examined,
-        provenance=origin,
-        keep=about,
-    )
-    answers = [Answers(part.facts, part.scenes, part.labels) for part in (discovery, confirmation)]
-    rules = assessed(judged.rules, about, *answers)
+    tables = [table for _, proposals in counted for table in proposals.tables]
+    judged = confirm(list(origin), source, data, bar, origin, keep=about, tables=tables)
+    rules = with_citations(judged.rules, source.view, source.images)
+    chosen = confirmation if not bar.exploring else ~confirmation
+    rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, chosen)))
     if few is not None and about:
         rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
         notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
@@ -294,25 +258,69 @@ def _mine(
     graph = KnowledgeGraph(
         vocabulary,
         rules,
-        worlds=_worlds(confirmation, cited),
+        worlds=_worlds(source.view, cited),
         provenance=provenance,
-        notes=(*notes, *_account(counted, judged, confirmation, tolerance), *_doubts(on_confirmation)),
+        notes=(*notes, *_account(counted, judged, whole.facts, bar), *_doubts(source)),
         triples=measured(
-            [triple for _, proposals in counted for triple in proposals.triples],
-            confirmation.facts,
-            confirmation.scenes,
+            [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
         ),
     )
     return graph.with_entailment()
 
 
-def _few(whole: Part) -> Part | None:
-    """The whole, where it has fewer than FEW independent units."""
-    return whole if len(set(whole.facts.units.tolist())) < FEW else None
+def _propose(
+    parts: Sequence[Discovery],
+    few: Discovery | None,
+    families: Sequence[str] | None,
+    provenance: Provenance,
+    progress: Report | None,
+) -> tuple[dict[Formula, Provenance], list[tuple[str, Proposals]]]:
+    """Every candidate with its origin, and what each family examined."""
+    origin: dict[Formula, Provenance] = {}
+    counted = []
+    names = list(families or FAMILIES)
+    for name in names:
+        if name not in FAMILIES:
+            raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
+        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
+        looked_at = parts if few is None or name not in FITTED else [few]
+        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
+        counted.append((name, proposals))
+        for formula in proposals.formulas:
+            origin.setdefault(formula, replace(provenance, family=name))
+        if progress is not None:
+            progress("families", len(counted), len(names))
+    return origin, counted
 
 
-def _everything(few: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery:
-    return Discovery(few.facts, scenes=few.scenes, ask=ask)
+def _discovery(source: Source, seen: Tensor) -> Discovery:
+    """What families look at: the discovery part of a ledger."""
+    images = {parse_transform(name): view.facts.select(seen) for name, view in source.trusted_images.items()}
+    scenes = source.view.scenes
+    return Discovery(
+        source.unsure.facts.select(seen),
+        images,
+        trusted=source.trusted.facts.select(seen),
+        whole=source.view.facts,
+        raw=source.view.facts.select(seen),
+        scenes=None if scenes is None else scenes.select(seen),
+    )
+
+
+def _answers(whole: Part, index: Tensor) -> Answers:
+    """What was said and labelled about some scenes."""
+    return Answers(
+        whole.facts.select(index),
+        None if whole.scenes is None else whole.scenes.select(index),
+        None if whole.labels is None else whole.labels.select(index),
+    )
+
+
+def _few(whole: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery | None:
+    """Everything, where there are fewer than FEW independent units."""
+    if len(set(whole.facts.units.tolist())) >= FEW:
+        return None
+    return Discovery(whole.facts, scenes=whole.scenes, ask=ask)
 
 
 def _unconfirmed(rule: Rule) -> Rule:
@@ -337,39 +345,43 @@ def _doubts(source: Source) -> list[str]:
     ]
 
 
-def _account(
-    counted: Sequence[tuple[str, Proposals]], judged: Judged, confirmation: Part, tolerance: float
-) -> list[str]:
+def _account(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar) -> list[str]:
     """What was examined, on how much; and of an empty result the nearest miss, and what would settle it."""
     notes = [
         f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
         for name, proposals in counted
     ]
-    units = len(set(confirmation.facts.units.tolist()))
-    notes.append(f"confirmed on {len(confirmation.facts)} scenes in {units} independent units")
-    if not judged.rules:
-        needed = max(MIN_UNITS, betting.units_needed(tolerance, LEVEL))
+    units = len(set(facts.units[bar.held_out].tolist()))
+    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
+    if bar.exploring:
+        whole = len(set(facts.units.tolist()))
+        notes.append(
+            f"{len(facts)} scenes in {whole} independent units are too few to confirm a level: rules are listed that "
+            "are not there by chance, proposed and counted on the same scenes"
+        )
+    else:
+        notes.append(f"confirmed on {int(bar.held_out.sum())} scenes in {units} independent units")
+    if not any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
         notes.append(f"nothing was confirmed; nearest miss: {judged.nearest or 'none, no candidate was proposed'}")
         notes.append(
-            f"at a tolerance of {tolerance:.2%} a single law without a violation needs {needed} independent units "
+            f"at a tolerance of {bar.tolerance:.2%} a single law without a violation needs {needed} independent units "
             "on the confirmation part (60 % of what is given), and more where many candidates are tested"
         )
     return notes
 
 
-def _source(
-    facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Mapping[str, Sequence[Twin]]
-) -> Source:
-    """A ledger's facts, with doubt cast on those that twins or the network itself give away."""
-    best = closest(facts, found)
-    errors = error_rates(facts, best)
+def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions) -> Source:
+    """A ledger's facts, with doubt cast on those that twins, near-laws or the network itself give away."""
+    doubt = found.about(facts)
     return Source(
         view=View(facts, scenes),
-        unsure=View(trusted(facts, {}, errors), scenes),
-        trusted=View(trusted(facts, best, errors), scenes),
+        unsure=View(doubt.without_unsure(facts), scenes),
+        trusted=View(doubt.trusted(facts), scenes),
         images={str(transform): View(image) for transform, image in images.items()},
-        trusted_images={str(t): View(trusted(image, {}, errors)) for t, image in images.items()},
-        errors=errors,
+        trusted_images={str(t): View(doubt.without_unsure(image)) for t, image in images.items()},
+        errors=doubt.errors,
+        wrong=doubt.wrong,
+        blamed=doubt.blamed,
     )
 
 
@@ -385,20 +397,9 @@ def _untestable(transform: Transform, scenes: SceneSet) -> str:
     return f"it does not act on {', '.join(beyond)}" if beyond else ""
 
 
-def _select(part: Part, index: Tensor) -> Part:
-    return Part(
-        part.facts.select(index),
-        {transform: facts.select(index) for transform, facts in part.images.items()},
-        None if part.labels is None else part.labels.select(index),
-        {transform: facts.select(index) for transform, facts in part.label_images.items()},
-        None if part.scenes is None else part.scenes.select(index),
-    )
-
-
-def _worlds(part: Part, cited: set[str | None]) -> dict[str, World]:
-    view = View(part.facts, part.scenes)
+def _worlds(view: View, cited: set[str | None]) -> dict[str, World]:
     return {
-        part.facts.name(scene): world(view, scene)
-        for scene in range(len(part.facts))
-        if part.facts.name(scene) in cited
+        view.facts.name(scene): world(view, scene)
+        for scene in range(len(view.facts))
+        if view.facts.name(scene) in cited
     }

@@ -12,7 +12,7 @@ from kg import Kind, RulekdError, parse
 from kg.formulas import Under
 from kg.reasoning import entails
 from kg.worlds import count as count_in_world
-from rulekd.extraction.extract import Part, split
+from rulekd.extraction.extract import held_out
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, world
 from rulekd.predictor import Predictor
@@ -65,12 +65,11 @@ def test_a_world_without_laws_gives_none(facts: Facts, seed: int) -> None:
 
 def test_every_number_recomputes_from_the_facts_by_brute_force(facts: Facts) -> None:
     small = facts.select(torch.arange(80))
-    _, confirmation = split(Part(small, {}, None, {}, None))
-    view = View(confirmation.facts)
-    worlds = [world(view, scene) for scene in range(len(confirmation.facts))]
+    view = View(small)
+    worlds = [world(view, scene) for scene in range(len(small))]
     graph = rulekd.mine(small)
     assert len(graph.rules()) > 30
-    for rule in graph.rules()[::7]:
+    for rule in graph.rules()[::23]:
         evidence = rule.evidence
         assert evidence is not None
         counts = [count_in_world(rule.formula, w) for w in worlds]
@@ -124,12 +123,14 @@ def test_under_eight_units_no_level_is_confirmed(facts: Facts) -> None:
 
 def test_a_group_is_never_split_and_is_one_unit(facts: Facts) -> None:
     grouped = Facts(facts.values, group=[f"room {i // 2}" for i in range(200)])
-    discovery, confirmation = split(Part(grouped, {}, None, {}, None))
-    groups = [set(part.facts.group or ()) for part in (discovery, confirmation)]
+    kept = held_out(grouped).tolist()
+    groups = [{f"room {i // 2}" for i in range(200) if kept[i] is part} for part in (False, True)]
     assert groups[0].isdisjoint(groups[1])
     rule = rulekd.mine(grouped).rules()[0]
     assert rule.evidence is not None
-    assert rule.evidence.teacher.units <= len(groups[1])
+    assert rule.evidence.teacher.units <= 100
+    assert rule.evidence.discovery is not None
+    assert rule.evidence.discovery.units <= len(groups[0])
 
 
 class Blunt(torch.nn.Module):

@@ -154,6 +154,9 @@ def test_extraction_adds_what_only_probes_can_tell_unconfirmed(tmp_path: Path) -
     disobeyed = rulekd.extract(sizes(cap=1.2), scenes, families=["algebra"], probe=effort)
     assert TRANSITIVE not in disobeyed
     assert any(note.startswith("transitive(bigger): the network breaks it in") for note in disobeyed.notes)
+    hardly = rulekd.extract(sizes(), scenes, families=["algebra"], probe=Effort(tries=40, starts=0))
+    assert TRANSITIVE not in hardly
+    assert any(note.startswith("transitive(bigger): broken in 0 of") and "too few" in note for note in hardly.notes)
 
 
 def test_rules_that_few_units_speak_of_are_probed_and_others_are_not() -> None:

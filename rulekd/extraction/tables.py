@@ -1,0 +1,149 @@
+"""Composition tables: of which relations does one have to hold between a and c, given those of a, b and of b, c?
+
+The relations of a group exclude each other and leave no pair without one. A pair told i in one direction must be told
+the converse of i in the other; where it is not, one of the two answers is wrong, and the pair is left out. With
+
+    T_ijk    triples told i between a and b, j between b and c, k between a and c,
+    q_xy     share of pairs of x that are told y: half of those that are told y in one direction, and the converse of
+             x in the other,
+    r_xy     share of pairs of x that are told y in both: q_xy times that of the converses, where errors do not know
+             of each other, and HIDDEN q_xy beside it,
+
+wrong answers alone would be witnesses for the entry k of the cell i, j about
+
+    E_ijk = sum_x (T_xjk r_xi + T_ixk r_xj + T_ijx r_xk)
+
+times. The entry is possible when T > 2 E. Where nothing disagrees, one witness is enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rulekd.extraction.counting import BLOCK, EXACT_FLOAT32
+from rulekd.facts import Facts
+
+#: Share of the errors of one direction that the other direction shares.
+HIDDEN = 0.1
+
+#: How many unsure pairs of a relation are left out for each that disagrees with its other direction.
+MARGIN = 5
+
+
+@dataclass(frozen=True)
+class Table:
+    """names: the G relations. possible: (G, G, G) bool, at i, j, k; live: (G, G) triples that speak for each cell."""
+
+    names: tuple[str, ...]
+    possible: Tensor
+    live: Tensor
+
+
+def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
+    """The table of a group of relations; None where they are not closed under converses."""
+    told, valid = _told(facts, names)
+    size = len(names)
+    turned = torch.zeros(size, size, dtype=torch.float64)
+    for index in _parts(facts, size):
+        x = _one_hot(told[index], valid[index] & valid[index].transpose(1, 2), size).flatten(2)
+        y = _one_hot(told[index].transpose(1, 2), valid[index] & valid[index].transpose(1, 2), size).flatten(2)
+        turned += (x @ y.transpose(1, 2)).double().sum(0).cpu()
+    converse = _converses(turned)
+    if converse is None:
+        return None
+    agree = valid & valid.transpose(1, 2) & (converse.to(told.device)[told] == told.transpose(1, 2))
+    agree = agree & _sure(facts, names, told, valid, agree)
+    triples = _triples(facts, told, agree, size)
+    hidden = _hidden(turned, converse)
+    wrong = (
+        torch.einsum("xjk,xi->ijk", triples, hidden)
+        + torch.einsum("ixk,xj->ijk", triples, hidden)
+        + torch.einsum("ijx,xk->ijk", triples, hidden)
+    )
+    return Table(names, triples > 2 * wrong, triples.sum(2))
+
+
+def _told(facts: Facts, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """(B, N, N) int64 number of the relation of each pair, and bool where there is exactly one to name.
+
+    Of log-odds the largest counts, of given facts the one that is true.
+    """
+    valid = facts.groundings(2)
+    for name in names:
+        valid = valid & facts.validity(name)
+    values = [facts.values[name] for name in names]
+    if all(value.is_floating_point() for value in values):
+        return torch.stack(values).argmax(0), valid
+    crisp = torch.stack([facts.crisp(name) for name in names])
+    return crisp.long().argmax(0), valid & (crisp.sum(0) == 1)
+
+
+def _sure(facts: Facts, names: tuple[str, ...], told: Tensor, valid: Tensor, agree: Tensor) -> Tensor:
+    """(B, N, N) bool: without the pairs, in either direction, of which the network was least sure.
+
+    Of the pairs that are told a relation those with the least lead over the next one are left out, MARGIN times as
+    many as disagree with their other direction, at most half.
+    """
+    values = [facts.values[name] for name in names]
+    sure = torch.ones_like(valid)
+    if not all(value.is_floating_point() for value in values):
+        return sure
+    best = torch.stack(values).topk(2, 0).values
+    lead = best[0] - best[1]
+    for place in range(len(names)):
+        mine = valid & (told == place)
+        share = min(0.5, MARGIN * float((mine & ~agree).sum()) / max(1, int(mine.sum())))
+        leads = lead[mine]
+        rank = round(share * len(leads))
+        if rank:
+            sure &= ~mine | (lead > leads.kthvalue(rank).values)
+    return sure & sure.transpose(1, 2)
+
+
+def _converses(turned: Tensor) -> Tensor | None:
+    """(G,) int64: for each relation the one that the other direction is told, the surest pairs first."""
+    margin = turned.sum(1).clamp_min(1)
+    shared = (turned + turned.T) / 2 / (margin[:, None] * margin[None]).sqrt()
+    converse = torch.full((len(turned),), -1)
+    for place in shared.flatten().argsort(descending=True).tolist():
+        one, other = divmod(place, len(turned))
+        if shared[one, other] > 0 and converse[one] < 0 and converse[other] < 0:
+            converse[one], converse[other] = other, one
+    return converse if bool((converse >= 0).all()) else None
+
+
+def _hidden(turned: Tensor, converse: Tensor) -> Tensor:
+    """(G, G) r_xy from turned (G, G): pairs told i in one direction and j in the other."""
+    told = turned[:, converse]  # told y, and the converse of x in the other direction
+    told = (told + told.T) / 2
+    confused = told.T / 2 / told.diagonal().clamp_min(1)[:, None]
+    confused.fill_diagonal_(0)
+    return confused * confused[converse][:, converse] + HIDDEN * confused
+
+
+def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> Tensor:
+    """(G, G, G) float64 T_ijk."""
+    counts = torch.zeros(size, size, size, dtype=torch.float64)
+    apart = facts.groundings(2)
+    for index in _parts(facts, size):
+        x = _one_hot(told[index], agree[index], size)
+        if facts.objects.shape[1] ** 3 > EXACT_FLOAT32:
+            x = x.double()
+        heads = x.flatten(2).transpose(1, 2)
+        for first in range(size):
+            paths = (x[:, first, None] @ x) * apart[index, None]
+            counts[first] += (paths.flatten(2) @ heads).double().sum(0).cpu()
+    return counts
+
+
+def _one_hot(told: Tensor, keep: Tensor, size: int) -> Tensor:
+    """(B, G, N, N) float32, 0 where not kept."""
+    return torch.stack([(told == place) & keep for place in range(size)], 1).float()
+
+
+def _parts(facts: Facts, size: int) -> list[Tensor]:
+    step = max(1, BLOCK // max(size * facts.objects.shape[1] ** 2, 1))
+    return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))

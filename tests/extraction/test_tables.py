@@ -1,0 +1,86 @@
+"""Composition tables against those that are listed from all intervals, with right answers and with wrong ones."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+import rulekd
+from rulekd.extraction.tables import table
+from rulekd.facts import Facts
+
+NAMES = ("apart_left", "apart_right", "touch", "same", "within", "around")
+
+
+def relation(a: Tensor, b: Tensor) -> Tensor:
+    """(...) int64 of intervals (..., 2) with whole ends: six relations of which exactly one holds."""
+    result = torch.full(a.shape[:-1], 2)
+    result = torch.where(a[..., 1] < b[..., 0], 0, result)
+    result = torch.where(b[..., 1] < a[..., 0], 1, result)
+    result = torch.where((a[..., 0] >= b[..., 0]) & (a[..., 1] <= b[..., 1]), 4, result)
+    result = torch.where((b[..., 0] >= a[..., 0]) & (b[..., 1] <= a[..., 1]), 5, result)
+    return torch.where((a == b).all(-1), 3, result)
+
+
+def intervals() -> Tensor:
+    return torch.tensor([(low, high) for low in range(6) for high in range(low + 1, 6)])
+
+
+@pytest.fixture(scope="module")
+def listed() -> Tensor:
+    """(6, 6, 6) bool: the table from all triples of intervals."""
+    every = intervals()
+    told = relation(every[:, None], every[None])
+    possible = torch.zeros(6, 6, 6, dtype=torch.bool)
+    for a, b, c in itertools.product(range(len(every)), repeat=3):
+        possible[told[a, b], told[b, c], told[a, c]] = True
+    return possible
+
+
+def told(scenes: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    made = intervals()[torch.randint(len(intervals()), (scenes, 10), generator=generator)]
+    return relation(made[:, :, None], made[:, None])
+
+
+def facts_of(said: Tensor) -> Facts:
+    return Facts({name: said == place for place, name in enumerate(NAMES)})
+
+
+def test_right_answers_give_the_table(listed: Tensor) -> None:
+    found = table(facts_of(told(150, 1)), NAMES)
+    assert found is not None
+    assert torch.equal(found.possible, listed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_answers_do_not_hide_it(listed: Tensor, seed: int) -> None:
+    """One pair in fifty is told another relation: a single witness would leave few entries out."""
+    generator = torch.Generator().manual_seed(seed)
+    said = told(300, seed)
+    wrong = torch.rand(said.shape, generator=generator) < 0.02
+    said = torch.where(wrong, (said + torch.randint(1, 6, said.shape, generator=generator)) % 6, said)
+    found = table(facts_of(said), NAMES)
+    assert found is not None
+    assert (found.possible & listed).sum() >= 0.97 * listed.sum(), "saw all"
+    assert (found.possible == listed).all(2).sum() >= 33, "of 36 cells; saw 36, 36, 36"
+
+
+def test_relations_that_are_not_closed_under_converses_have_no_table() -> None:
+    less = torch.tensor([[[0, 1, 1], [0, 0, 1], [0, 0, 0]]], dtype=torch.bool)
+    assert (
+        table(Facts({"less": less, "never": torch.zeros_like(less), "nor": torch.zeros_like(less)}), ("less",)) is None
+    )
+
+
+def test_mining_lists_every_cell_as_one_rule(listed: Tensor) -> None:
+    graph = rulekd.mine(facts_of(told(150, 2)))
+    texts = {str(rule.formula) for rule in graph.rules()}
+    for i, j in itertools.product(range(6), repeat=2):
+        heads = [NAMES[k] for k in range(6) if listed[i, j, k]]
+        if len(heads) < 6:
+            head = " | ".join(f"{name}(a, c)" for name in heads)
+            assert f"{NAMES[i]}(a, b) & {NAMES[j]}(b, c) -> {head}" in texts
