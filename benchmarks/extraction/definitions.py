@@ -142,10 +142,9 @@ def clevr() -> None:
     )
     print("| relation | seen from | direction off by | definition | interval |\n| --- | --- | --- | --- | --- |")
     for rule in graph.rules():
-        definition = rule.evidence.definition if rule.evidence else None
-        print(
-            f"| {rule.text.split('(')[0]} | the view | 0 | `{rule.text}` | {definition.thresholds[0] if definition else ''} |"
-        )
+        known = rule.evidence.definition if rule.evidence else None
+        interval = known.thresholds[0] if known else ""
+        print(f"| {rule.text.split('(')[0]} | the view | 0 | `{rule.text}` | {interval} |")
     view = scenes.scenes.axes()[0]
     seen = Discovery(facts, scenes=replace(scenes.scenes, view=None))
     for question, columns in questions(seen):

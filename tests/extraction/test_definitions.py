@@ -90,7 +90,7 @@ def test_several_literals_are_told_by_as_few(text: str, most: int) -> None:
 
 def test_a_direction_that_is_no_axis_is_found_to_half_a_degree() -> None:
     turned = parse("p(a, b) <-> 0.8 * (x(b) - x(a)) + 0.6 * (y(b) - y(a)) > 0.2")
-    body, faithful = found(boxes(120, seed=2), str(turned))
+    body, faithful = found(boxes(250, seed=2), str(turned))
     weights: dict[str, float] = {"x": 0.0, "y": 0.0}
     step = {"x": (1.0, 0.0), "y": (0.0, 1.0)}
     (literal,) = literals(body)
@@ -191,7 +191,7 @@ def network() -> rulekd.Predictor:
 def test_definitions_are_read_off_a_trained_network(
     network: rulekd.Predictor, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    graph = rulekd.extract(network, pair_world(1500, seed=11, labelled=False), families=["definitions"])
+    graph = rulekd.extract(network, pair_world(2500, seed=11, labelled=False), families=["definitions"])
     rules = {str(rule.formula).split("(")[0]: rule for rule in graph.rules()}
     fresh = pair_world(2000, seed=12)
     said, labels = network.facts(fresh), labels_as_facts(fresh)
