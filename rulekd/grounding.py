@@ -35,6 +35,7 @@ from kg.formulas import (
     Number,
     Term,
     Under,
+    Word,
     children,
     features,
     terms_of,
@@ -110,6 +111,10 @@ class View:
                 return place(values, arguments, variables)
             case Number(value):
                 return torch.full((1,) * (len(variables) + 1), value, device=self.facts.objects.device)
+            case Word():
+                raise FormulaError(
+                    f"the word '{wanted}' is compared with a number", hint="Compare words with = or != of categories."
+                )
             case Feature():
                 if self.scenes is None:
                     raise FormulaError(
