@@ -37,8 +37,8 @@ class Numbers:
         return (self.batch,) + (self.size,) * axes
 
 
-#: Numbers of one factor that are held at once.
-BLOCK = 2**16
+#: Numbers of one factor that are held at once: one megabyte.
+BLOCK = 2**18
 
 
 @dataclass(frozen=True)
