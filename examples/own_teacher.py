@@ -8,7 +8,9 @@ other table there are pictures of the small camera, which nobody labelled.
 
 Everything above the line "the wiring" is plain torch. Then the network's rules are read, those that are true of the
 old table only are rejected, one that everybody knows is accepted, and three students learn: from the teacher's soft
-labels, from these and the rules as they were found, and from these and the rules as they were edited.
+labels, from these and the rules as they were found, and from these and the rules as they were edited. Over five draws
+of pictures and weights they came to 77.9, 77.2 and 78.6 % macro-F1 on the other table, with 2.2, 1.5 and 1.4 % of the
+live groundings breaking a rule; below, one draw is shown.
 
 Run it (a minute on one core):  python examples/own_teacher.py [folder for graph and report]
 """
@@ -198,7 +200,7 @@ def train_big(pictures: Pictures, epochs: int = 14) -> BigNetwork:
 
 
 def scenes_of(pictures: Pictures, table: str) -> rulekd.SceneSet:
-    """Pictures as scenes. The boxes are there for the drawings of the report: no network is given any."""
+    """Pictures as scenes. The boxes are for meanings in metres and for drawings: no network is given any."""
     x, y, width, depth = pictures.boxes.unbind(-1)
     scenes = rulekd.Scenes(
         mask=pictures.present,
@@ -228,6 +230,8 @@ def wired_small(network: SmallNetwork) -> rulekd.Predictor:
 
 
 VOCABULARY = kg.Vocabulary(dict.fromkeys(RELATIONS, 2))
+#: Rules that ask for nothing but answers: on the new table nobody has measured a box.
+LOGIC = ("algebra", "pairs", "compositions")
 
 # ------------------------------------------------------------------ the work
 
@@ -249,7 +253,12 @@ def main(folder: Path, steps: int = 700) -> dict[str, rulekd.Measures]:
     old = scenes_of(Pictures(900, seed=1, in_order=True), "old table")
     new = scenes_of(Pictures(1000, seed=2, in_order=False), "new table")
 
-    found = rulekd.extract(teacher, old)
+    found = rulekd.extract(teacher, old, families=LOGIC)
+    meanings = rulekd.extract(teacher, old, families=["definitions"])
+    meanings.save(folder / "meanings.kg.json")
+    print("What its words mean in metres, as far as the boxes of the old table tell:")
+    for rule in meanings.axioms():
+        print(f"  {rule.text}")
     graph = edited(found)
     graph.save(folder / "blocks.kg.json")
     print(f"{len(found)} rules were found; {len(graph.rules(kg.Status.REJECTED))} of them join size and place:")

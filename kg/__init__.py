@@ -67,6 +67,7 @@ from kg.rules import (
 )
 from kg.terms import TERMS, GeometricTerm
 from kg.text import parse, parse_term, parse_transform
+from kg.triples import Triple
 from kg.worlds import Count, World, count, holds
 
 __all__ = [
@@ -118,6 +119,7 @@ __all__ = [
     "Threshold",
     "Transform",
     "Tried",
+    "Triple",
     "Under",
     "UnknownNameError",
     "Verdict",

@@ -21,6 +21,7 @@ from kg.reasoning import minimal_cover
 from kg.rules import Provenance, Rule, Status
 from kg.tables import aligned, printable, rate_text
 from kg.text import parse
+from kg.triples import Triple
 from kg.worlds import World
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "rulekd knowledge graph"
 VERSION: Final = 1
+
+#: Triples that a printed graph shows.
+SHOWN_TRIPLES: Final = 20
 
 #: A rule as people name it: by id, by name, by text; or the rule or formula itself.
 Reference: TypeAlias = str | Rule | Formula
@@ -38,7 +42,8 @@ class KnowledgeGraph:
 
     vocabulary: the predicates that the rules may speak. rules: in the order to show them, no two of them the same.
     worlds: the facts of cited scenes, by the name that citations use. provenance: of the graph as a whole.
-    notes: what a reader should know, such as what was looked for and not found.
+    notes: what a reader should know, such as what was looked for and not found. triples: how often things of one
+    category stand in a relation to things of another.
 
     Raises RulekdError on rules that are the same or share a name, on predicates that the vocabulary lacks, and on
     rules or worlds that are referred to and missing.
@@ -59,6 +64,7 @@ class KnowledgeGraph:
         worlds: Mapping[str, World] | None = None,
         provenance: Provenance = Provenance(),  # noqa: B008 - frozen, so one default can be shared
         notes: Sequence[str] = (),
+        triples: Iterable[Triple] = (),
     ) -> None:
         self._vocabulary = vocabulary
         self._rules: dict[str, Rule] = {}
@@ -66,6 +72,8 @@ class KnowledgeGraph:
         self._worlds = MappingProxyType(dict(worlds or {}))
         self._provenance = provenance
         self._notes = (notes,) if isinstance(notes, str) else tuple(notes)
+        named = {triple.key: triple for triple in triples}
+        self._triples = tuple(sorted(named.values(), key=lambda triple: (-triple.interval[0], triple.key)))
         for rule in rules:
             self._insert(rule)
         for rule in self._rules.values():
@@ -136,6 +144,11 @@ class KnowledgeGraph:
         """What a reader should know."""
         return self._notes
 
+    @property
+    def triples(self) -> tuple[Triple, ...]:
+        """Concept triples, surest first; the last one said of a subject, a relation and an object counts."""
+        return self._triples
+
     def rules(self, status: Status | None = None) -> tuple[Rule, ...]:
         """Every rule, entailed ones included; of one status, if given."""
         return tuple(rule for rule in self._rules.values() if status is None or rule.status is status)
@@ -180,7 +193,7 @@ class KnowledgeGraph:
         return iter(self.rules())
 
     def _content(self) -> Content:
-        return Content(self._vocabulary, self.rules(), dict(self._worlds), self._provenance, self._notes)
+        return Content(self._vocabulary, self.rules(), dict(self._worlds), self._provenance, self._notes, self._triples)
 
     def __eq__(self, other: object) -> bool:
         return self._content() == other._content() if isinstance(other, KnowledgeGraph) else NotImplemented
@@ -197,6 +210,9 @@ class KnowledgeGraph:
         hidden = len(self) - len(shown)
         if hidden:
             lines.append(f"and {hidden} that follow from these")
+        lines += [printable(str(triple)) for triple in self._triples[:SHOWN_TRIPLES]]
+        if len(self._triples) > SHOWN_TRIPLES:
+            lines.append(f"and {len(self._triples) - SHOWN_TRIPLES} more triples")
         return "\n".join([*lines, *(f"note: {printable(note)}" for note in self._notes)])
 
     # ----------------------------------------------------------------------------------- changing
@@ -207,7 +223,7 @@ class KnowledgeGraph:
         kept = list(rules)
         standing = {rule.id for rule in kept if rule.status is not Status.REJECTED}
         kept = [rule if standing.issuperset(rule.entailed_by) else replace(rule, entailed_by=()) for rule in kept]
-        return KnowledgeGraph(self._vocabulary, kept, self._worlds, self._provenance, self._notes)
+        return KnowledgeGraph(self._vocabulary, kept, self._worlds, self._provenance, self._notes, self._triples)
 
     def accept(self, ref: Reference, reason: str = "") -> KnowledgeGraph:
         """A graph in which this rule is accepted; the reason goes into its provenance."""
@@ -260,7 +276,8 @@ class KnowledgeGraph:
 
     def with_notes(self, *notes: str) -> KnowledgeGraph:
         """A graph with further notes."""
-        return KnowledgeGraph(self._vocabulary, self.rules(), self._worlds, self._provenance, (*self._notes, *notes))
+        notes = (*self._notes, *notes)
+        return KnowledgeGraph(self._vocabulary, self.rules(), self._worlds, self._provenance, notes, self._triples)
 
     # -------------------------------------------------------------------------------------- files
 

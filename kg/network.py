@@ -9,6 +9,9 @@ maps_to             predicate -> predicate, under the ``transform``; and ``under
 holds_between       concept -> concept, by the ``relation``: ``monitor(a) & desk(b) -> on(a, b)`` and the like
 entailed_by         rule -> rule
 cites               rule -> world
+
+Nodes of type category are words of a categorical attribute; an edge of type ``triple`` between two of them says how
+often things of the one stand in the ``relation`` to things of the other (``kg.triples``). These follow from no rule.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from kg.normal import canonical
 from kg.predicates import Predicate, Vocabulary
 from kg.records import plain, restore
 from kg.rules import Provenance, Rule
+from kg.triples import Triple
 from kg.worlds import World
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ class Content(NamedTuple):
     worlds: Mapping[str, World]
     provenance: Provenance
     notes: tuple[str, ...]
+    triples: tuple[Triple, ...] = ()
 
 
 def to_networkx(content: Content) -> nx.MultiDiGraph:
@@ -77,6 +82,13 @@ def to_networkx(content: Content) -> nx.MultiDiGraph:
         graph.add_node(f"world:{name}", type="world", name=name, world=plain(world))
     for edge in edges(content):
         graph.add_edge(edge.source, edge.target, key=edge.key, type=edge.type, rule=edge.rule, **dict(edge.more))
+    for triple in content.triples:
+        data = plain(triple)
+        assert isinstance(data, dict)
+        ends = [f"category:{data.pop(end)}" for end in ("subject", "object")]
+        for end in ends:
+            graph.add_node(end, type="category", name=end.removeprefix("category:"))
+        graph.add_edge(*ends, key=f"triple:{triple.relation}", type="triple", **data)
     return graph
 
 
@@ -93,8 +105,8 @@ def from_networkx(graph: nx.MultiDiGraph) -> Content:
                 rules.append(_restore_rule(str(node), data))
             case "world":
                 worlds[str(data.get("name"))] = restore(World, data.get("world"), f"node {node!r}")
-            case "transform":
-                pass  # named by its rules
+            case "transform" | "category":
+                pass  # named by rules, and by triples
             case other:
                 raise FileFormatError(f"node {node!r} has the type {other!r}")
     about = graph.graph
@@ -108,7 +120,13 @@ def from_networkx(graph: nx.MultiDiGraph) -> Content:
         worlds,
         restore(Provenance, about.get("provenance"), "provenance"),
         _notes(about.get("notes")),
+        tuple(_restore_triple(*edge) for edge in graph.edges(data=True) if edge[2].get("type") == "triple"),
     )
+
+
+def _restore_triple(source: str, target: str, data: Mapping[str, Any]) -> Triple:
+    ends = {"subject": str(source).removeprefix("category:"), "object": str(target).removeprefix("category:")}
+    return restore(Triple, {**_without(data, "type", "key"), **ends}, f"the triple from {source!r} to {target!r}")
 
 
 def _notes(data: Any) -> tuple[str, ...]:

@@ -9,21 +9,43 @@ How truth is put together from atoms stands in ``rulekd.truth``; here it is deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from kg import FormulaError
 from kg.errors import ArityError, unknown
-from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, Implies, Under, children
+from kg.formulas import (
+    Arithmetic,
+    Atom,
+    Compare,
+    Exists,
+    Feature,
+    ForAll,
+    Formula,
+    Function,
+    Iff,
+    Implies,
+    Negative,
+    Number,
+    Term,
+    Under,
+    Word,
+    children,
+    features,
+    terms_of,
+)
 from kg.normal import free_variables, live
 from kg.objects import Object
 from kg.worlds import World
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
-from rulekd.scenes.terms import compare
+from rulekd.scenes.terms import compare, term
 from rulekd.truth import place, truth
 
 #: Groundings that are held at once; larger batches are counted in parts.
@@ -31,11 +53,23 @@ BLOCK = 2**24
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """A number that a network says itself: (B,), (B, N), (B, N, N), ...; unit: a difference that matters."""
+
+    values: Tensor
+    unit: float
+
+
+@dataclass(frozen=True)
 class View:
-    """What can be read about one batch of scenes, or about its image under a transform."""
+    """What can be read about one batch of scenes, or about its image under a transform.
+
+    numbers: the terms that a network says itself, by name; all others are read off the scenes.
+    """
 
     facts: Facts
     scenes: Scenes | None = None
+    numbers: Mapping[str, Spoken] = field(default_factory=dict)
 
     def atom(self, atom: Atom) -> Tensor:
         """Crisp truth, bool (B, N, ..., N), one object axis an argument."""
@@ -44,6 +78,8 @@ class View:
 
     def comparison(self, formula: Compare, variables: tuple[str, ...]) -> Tensor:
         """Truth of a comparison in the geometry of the scenes, bool, broadcasting to (B, N, ..., N)."""
+        if self.speaks(formula):
+            return _HOLDS[formula.operator](self.margin(formula, variables))
         if self.scenes is None:
             raise FormulaError(
                 f"'{formula}' speaks of geometry, and no scenes were given",
@@ -51,9 +87,54 @@ class View:
             )
         return compare(formula, self.scenes, variables)
 
+    def speaks(self, formula: Compare) -> bool:
+        """Does the network itself say one of the compared numbers?"""
+        return any(feature.name in self.numbers for part in terms_of(formula) for feature in features(part))
+
+    def margin(self, formula: Compare, variables: tuple[str, ...]) -> Tensor:
+        """By how much a comparison holds, differentiable; less than 0 where it does not. Of = and != the distance."""
+        left, right = (self._term(part, variables) for part in terms_of(formula))
+        if formula.operator in ("=", "!="):
+            return (left - right).abs()
+        return right - left if formula.operator in ("<", "<=") else left - right
+
+    def _term(self, wanted: Term, variables: tuple[str, ...]) -> Tensor:
+        match wanted:
+            case Feature(name, arguments) if name in self.numbers:
+                values = self.numbers[name].values
+                if values.dim() != len(arguments) + 1:
+                    raise ArityError(
+                        f"'{wanted}' reads {len(arguments)} objects; the numbers of {name!r} have shape "
+                        f"{tuple(values.shape)}",
+                        hint="Give (B,) for a number of the scene, (B, N) for one of each object, and so on.",
+                    )
+                return place(values, arguments, variables)
+            case Number(value):
+                return torch.full((1,) * (len(variables) + 1), value, device=self.facts.objects.device)
+            case Word():
+                raise FormulaError(f"'{wanted}' is a word: there is no margin to it", hint="Compare numbers.")
+            case Feature():
+                if self.scenes is None:
+                    raise FormulaError(
+                        f"'{wanted}' is no number that the network says, and no scenes were given",
+                        hint="Pass scenes=... beside the logits or facts.",
+                    )
+                return term(wanted, self.scenes, variables)
+            case Negative(inner):
+                return -self._term(inner, variables)
+            case Arithmetic(sign, left, right):
+                return _ARITHMETIC[sign](self._term(left, variables), self._term(right, variables))
+            case Function(name, inner_terms):
+                values_of = [self._term(inner, variables) for inner in inner_terms]
+                if name == "abs":
+                    return values_of[0].abs()
+                return reduce(torch.minimum if name == "min" else torch.maximum, values_of)
+
     def select(self, index: Tensor) -> View:
-        """The scenes numbered by ``index`` (K,) int64."""
-        return View(self.facts.select(index), None if self.scenes is None else self.scenes.select(index))
+        """The view of some scenes, by number (K,)."""
+        numbers = {name: Spoken(spoken.values[index], spoken.unit) for name, spoken in self.numbers.items()}
+        scenes = None if self.scenes is None else self.scenes.select(index)
+        return View(self.facts.select(index), scenes, numbers)
 
     def groundings(self, variables: int) -> Tensor:
         """(B, N, ..., N) bool: where that many variables stand for real and distinct objects."""
@@ -72,6 +153,22 @@ class View:
                 continue  # any distinct objects will do
             allowed = allowed & place(facts.validity(atom.predicate), atom.arguments, variables)
         return allowed
+
+
+_HOLDS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+    "<": lambda margin: margin > 0,
+    "<=": lambda margin: margin >= 0,
+    ">": lambda margin: margin > 0,
+    ">=": lambda margin: margin >= 0,
+    "=": lambda distance: distance == 0,
+    "!=": lambda distance: distance != 0,
+}
+_ARITHMETIC: Final[Mapping[str, Callable[[Tensor, Tensor], Tensor]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 
 
 @dataclass(frozen=True)
@@ -121,16 +218,16 @@ def blocks(formula: Formula, view: View, images: Mapping[str, View] | None = Non
         return
     for first in range(0, len(view.facts), step):
         index = torch.arange(first, min(first + step, len(view.facts)), device=view.facts.objects.device)
-        part = {name: image.select(index) for name, image in (images or {}).items()}
-        yield first, ground(formula, view.select(index), part)
+        some = {name: image.select(index) for name, image in (images or {}).items()}
+        yield first, ground(formula, view.select(index), some)
 
 
 def count(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> tuple[Tensor, Tensor]:
     """(live, broken) groundings of each scene, two (B,) int64 tensors."""
     alive, broken = [], []
-    for _, part in blocks(formula, view, images):
-        alive.append(part.live.reshape(len(part.live), -1).sum(1))
-        broken.append(part.broken.reshape(len(part.broken), -1).sum(1))
+    for _, some in blocks(formula, view, images):
+        alive.append(some.live.reshape(len(some.live), -1).sum(1))
+        broken.append(some.broken.reshape(len(some.broken), -1).sum(1))
     return torch.cat(alive), torch.cat(broken)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kg.errors import unknown
+from kg.errors import RulekdError, unknown
 from rulekd.cli.completing import run_folders
 from rulekd.cli.kg import record
 from rulekd.cli.manners import JsonFlag, answer, log
@@ -32,12 +32,21 @@ def extract(
         list[str] | None, typer.Option(help="Only these families of laws, divided by commas; all unless said.")
     ] = None,
     tolerance: Annotated[float | None, typer.Option(help="Largest violation rate of a law, a fraction.")] = None,
+    hunt: Annotated[bool, typer.Option("--hunt", help="Look for made scenes that break each axiom.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Make scenes in which rules are live that few given scenes speak of.")
+    ] = False,
+    reach: Annotated[
+        float, typer.Option(help="How far made scenes may go from given ones, a share of the range of each value.")
+    ] = 1.0,
+    seconds: Annotated[float, typer.Option(help="For each rule that is hunted, and for each that is probed.")] = 20.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask a network about scenes, and write the laws that it obeys as a knowledge graph."""
     # networks and scenes bring torch
     from rulekd.cli.given import check_fraction, load_scenes, refuse_existing
     from rulekd.cli.networks import load_teacher
+    from rulekd.extraction import Effort
     from rulekd.extraction.extract import FAMILIES
     from rulekd.extraction.extract import extract as extract_rules
 
@@ -47,10 +56,22 @@ def extract(
         if name not in FAMILIES:
             raise unknown("family", name, FAMILIES)
     limit = None if tolerance is None else check_fraction("--tolerance", tolerance)
+    if not 0 < reach <= 1 or not seconds > 0:
+        raise RulekdError(
+            f"--reach is {reach}, --seconds {seconds}", hint="Give a share above 0, up to 1, and more than 0 seconds."
+        )
+    effort = Effort(reach=reach, seconds=seconds, seed=seed)
     loaded = load_teacher(teacher, load_scenes(scenes))
     with progress() as show:
         graph = extract_rules(
-            loaded.predictor, loaded.scenes, tolerance=limit, families=wanted or None, seed=seed, progress=show
+            loaded.predictor,
+            loaded.scenes,
+            tolerance=limit,
+            families=wanted or None,
+            seed=seed,
+            hunt=effort if hunt else None,
+            probe=effort if probe else None,
+            progress=show,
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     graph.save(out)

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from kg import Citation, KnowledgeGraph, Ledger, Rule, Status, in_words
+from kg import Citation, Hunt, KnowledgeGraph, Ledger, Probes, Rule, Status, in_words
 from kg.tables import aligned, rate_text
 from rulekd.cli.completing import rule_names
-from rulekd.cli.manners import JsonFlag, answer, overview
+from rulekd.cli.manners import JsonFlag, answer, log, overview
 from rulekd.cli.tables import fields, percent
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)
@@ -47,6 +47,9 @@ def show(
     rule: Annotated[
         str, typer.Argument(help="A rule by its id, name or text.", metavar="RULE", autocompletion=rule_names)
     ],
+    out: Annotated[
+        Path | None, typer.Option(help="Draw it to this .svg: a scene that supports it, and one that breaks it.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show one rule: what it says, what speaks for it and against it, where it comes from."""
@@ -60,6 +63,12 @@ def show(
         "evidence": evidence,
         "provenance": provenance,
     }
+    if out is not None:
+        # drawing knows scenes, and brings torch with them
+        from rulekd.report.cards import save_card
+
+        details["picture"] = save_card(found, graph, out)
+        log(f"drawn: {out}")
     answer(details, _details(graph, found), as_json=as_json)
 
 
@@ -140,6 +149,8 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
             ("tested", f"{tested}; {evidence.examined:,} candidates of all families were examined"),
             ("kept by", "\n".join(map(_citation, evidence.examples))),
             ("broken by", "\n".join(map(_citation, evidence.counterexamples))),
+            *_hunt(evidence.hunt),
+            *_probes(evidence.probes),
         ]
     origin = f"{provenance.source}, family {provenance.family}" if provenance.family else provenance.source
     lines += [("origin", origin), ("time", provenance.time), ("by", provenance.who), ("reason", provenance.why)]
@@ -151,6 +162,34 @@ def _ledger(ledger: Ledger | None) -> str:
         return ""
     broken = f"{ledger.violations} of {ledger.support} live groundings break it, in {ledger.units} units"
     return f"{broken}; violation rate {percent(ledger.rate)}, 95 %: {rate_text(ledger.interval)}"
+
+
+def _hunt(hunt: Hunt | None) -> list[tuple[str, str]]:
+    if hunt is None:
+        return []
+    ways = ", ".join(
+        f"{way} {tried.broken:,} of {tried.asked:,}"
+        for way, tried in (("random", hunt.random), ("gradient", hunt.gradient))
+    )
+    worst = "it could never be asked" if hunt.worst is None else f"worst margin of breaking {hunt.worst:+.2f} log-odds"
+    told = [f"made scenes that break it: {ways}; {worst}", f"changed: {hunt.space}", *filter(None, [hunt.note])]
+    for one in hunt.found:
+        said = ", ".join(f"{atom} {margin:+.2f}" for atom, margin in one.margins)
+        far = f"made from {_citation(one.cited)}, {one.by}, moved {one.moved:.2f} m"
+        told.append(f"{one.verdict.value}: {one.reason}\n  {far}: {said}")
+    return [("hunted", "\n".join(told))]
+
+
+def _probes(probes: Probes | None) -> list[tuple[str, str]]:
+    if probes is None:
+        return []
+    kinds = [
+        f"{one.kind}: {one.ledger.violations:,} of {one.ledger.support:,} live groundings, "
+        f"in {one.ledger.units:,} of {one.asked:,} made scenes"
+        for one in probes.kinds
+    ]
+    total = f"made scenes: {_ledger(probes.total)}" if probes.live else "made scenes: nothing came to life"
+    return [("probed", "\n".join([total, *kinds, f"changed: {probes.space}", *filter(None, [probes.note])]))]
 
 
 def _citation(citation: Citation) -> str:

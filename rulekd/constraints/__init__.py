@@ -2,7 +2,8 @@
 
 from rulekd.constraints.constraints import Constraints, compile, trainable
 from rulekd.constraints.degrees import Degrees
+from rulekd.constraints.frequency import Frequency
 from rulekd.constraints.reading import Reading, RuleReading
 from rulekd.constraints.semantics import Semantics
 
-__all__ = ["Constraints", "Degrees", "Reading", "RuleReading", "Semantics", "compile", "trainable"]
+__all__ = ["Constraints", "Degrees", "Frequency", "Reading", "RuleReading", "Semantics", "compile", "trainable"]

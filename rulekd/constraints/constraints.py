@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,20 +12,25 @@ from kg import ArityError, Formula, Kind, KnowledgeGraph, Rule, RulekdError, Sta
 from kg.errors import unknown
 from kg.formulas import Atom, Transform, Under, walk
 from rulekd.constraints.coherent import Coherent
+from rulekd.constraints.exact import Exact
 from rulekd.constraints.layout import Layout
 from rulekd.constraints.plan import Backend, Planned, plan
 from rulekd.constraints.product import Product
 from rulekd.constraints.reading import Reading, find
 from rulekd.constraints.semantics import Semantics
 from rulekd.facts import Facts
-from rulekd.grounding import View, sides
+from rulekd.grounding import Spoken, View, sides
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
 
 Rules: TypeAlias = KnowledgeGraph | Iterable[Rule | Formula | str]
 
 #: The semantics that have a name, made with the exponent p.
-SEMANTICS: Mapping[str, type[Coherent] | type[Product]] = {"coherent": Coherent, "product": Product}
+SEMANTICS: Mapping[str, Callable[[float], Semantics]] = {
+    "coherent": lambda p: Coherent(),
+    "product": Product,
+    "exact": lambda p: Exact(),
+}
 
 
 def compile(
@@ -36,16 +41,20 @@ def compile(
     sharpness: float = 1.0,
     body: float = 1.0,
     weights: Mapping[str, float] | None = None,
+    numbers: Mapping[str, float] | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Constraints:
     """Rules as a differentiable loss.
 
-    rules: a graph (its axioms, without rejected ones and habits of the teacher), or rules, formulas or texts.
-    semantics: how a rule is broken by degrees: ``"coherent"``, ``"product"`` or one of your own; see the files of
-    those names. Under these two, equalities, laws under a transform and counts have one meaning of their own.
+    rules: a graph (its axioms, without rejected ones and habits of the teacher that nobody accepted), or rules,
+    formulas or texts.
+    semantics: how a rule is broken by degrees: ``"coherent"``, ``"product"``, ``"exact"`` or one of your own; see the
+    files of those names. Equalities and counts have one meaning of their own, but under ``"exact"``.
     p: exponent of the product semantics. sharpness: logits are multiplied by it in clauses, never in equalities.
     body: what the gradient of a clause's negative literals is multiplied by; below 1 a Horn rule rather makes its head
     true than its body false. weights: of rules in the loss, by id, name or text; 1 where unsaid.
+    numbers: terms such as ``x`` or ``distance`` that the network says itself, each with the difference that matters,
+    in its own unit; comparisons of them train, those of all others are given.
     vocabulary: the predicates, where some have a meaning on the diagonal.
 
     >>> import torch
@@ -65,24 +74,28 @@ def compile(
                 f"{name} is {number!r}", hint="Give p of 1 or more, a sharpness above 0, and a body of 0 or more."
             )
     words = rules.vocabulary if vocabulary is None and isinstance(rules, KnowledgeGraph) else vocabulary
-    chosen = semantics if isinstance(semantics, Semantics) else _named(semantics, float(p))
-    planned = tuple(plan(rule, chosen, words) for rule in trainable(rules))
-    made = Constraints(planned, chosen, float(sharpness), float(body), words, {})
+    chosen = semantics if isinstance(semantics, Semantics) else SEMANTICS[semantics](float(p))
+    for name, unit in (numbers or {}).items():
+        if not isinstance(unit, int | float) or not unit > 0:
+            raise RulekdError(f"the unit of the number {name!r} is {unit!r}", hint="Give a number above 0.")
+    planned = tuple(plan(rule, chosen, words, numbers or ()) for rule in trainable(rules))
+    made = Constraints(planned, chosen, float(sharpness), float(body), words, {}, numbers or {})
     return made.reweight(weights) if weights else made
-
-
-def _named(name: str, p: float) -> Semantics:
-    return Product(p) if name == "product" else Coherent()
 
 
 def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
     """The rules to train: of a graph its axioms, without rejected rules and habits; a single text is one rule.
 
+    A habit of the teacher that a person has accepted is trained: a person's word counts before the labels.
     entailed: with the rules that follow from others.
     """
     if isinstance(rules, KnowledgeGraph):
         found = rules.rules() if entailed else rules.axioms()
-        return [r for r in found if r.status is not Status.REJECTED and r.kind is not Kind.HABIT]
+        return [
+            r
+            for r in found
+            if r.status is not Status.REJECTED and (r.kind is not Kind.HABIT or r.status is Status.ACCEPTED)
+        ]
     given = (
         [rules] if isinstance(rules, str | Formula | Rule) else list(rules) if isinstance(rules, Iterable) else [rules]
     )
@@ -99,7 +112,8 @@ def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
 class Constraints(nn.Module):
     """Compiled rules. Call it with logits by predicate name; it has no weights of its own that train.
 
-    planned: each rule and how it trains. weights: of rules in the loss, by id, where they are not 1.
+    planned: each rule and how it trains. weights: of rules in the loss, by id, where they are not 1. numbers: the terms
+    that the network says itself, and their units.
     """
 
     def __init__(
@@ -110,6 +124,7 @@ class Constraints(nn.Module):
         body: float,
         words: Vocabulary | None,
         weights: Mapping[str, float],
+        numbers: Mapping[str, float],
     ) -> None:
         super().__init__()
         self.planned = planned
@@ -118,6 +133,7 @@ class Constraints(nn.Module):
         self.body = body
         self.vocabulary = words
         self.weights = dict(weights)
+        self.numbers = dict(numbers)
         self._spoken = {atom.predicate for one in planned for atom in walk(one.rule.formula) if isinstance(atom, Atom)}
         self._checked: set[tuple[tuple[str, str, int], ...]] = set()
         self._layouts: dict[tuple[str, ...], tuple[tuple[Planned, ...], Layout, Layout]] = {}
@@ -155,7 +171,7 @@ class Constraints(nn.Module):
             old = rule.replaces if rule.replaces in planned else rule.id
             if old in weights:
                 weights[rule.id] = weights.pop(old)
-            new = plan(rule, self.semantics, self.vocabulary)
+            new = plan(rule, self.semantics, self.vocabulary, self.numbers)
             planned = {rule.id if k == old else k: new if k == old else v for k, v in planned.items()} | {rule.id: new}
         return self._with(tuple(planned.values()), weights)
 
@@ -180,7 +196,7 @@ class Constraints(nn.Module):
         return self._with(self.planned, self.weights | named)
 
     def _with(self, planned: tuple[Planned, ...], weights: Mapping[str, float]) -> Constraints:
-        return Constraints(planned, self.semantics, self.sharpness, self.body, self.vocabulary, weights)
+        return Constraints(planned, self.semantics, self.sharpness, self.body, self.vocabulary, weights, self.numbers)
 
     def forward(
         self,
@@ -188,13 +204,14 @@ class Constraints(nn.Module):
         mask: Tensor | None = None,
         scenes: Scenes | None = None,
         views: Mapping[Transform | str, Mapping[str, Tensor]] | None = None,
+        numbers: Mapping[str, Tensor] | None = None,
     ) -> Reading:
         """Read every rule in a batch.
 
         logits: log-odds by predicate, (B,), (B, N), (B, N, N), ...; bool for what is given. mask: (B, N), True where
         there is an object; that of the scenes when unsaid. scenes: needed where a rule speaks of geometry. views: for
         each transform the logits of the transformed scenes; a law under a transform that is not given is left out of
-        this reading.
+        this reading. numbers: what the network says of each term in ``numbers``, (B,), (B, N), (B, N, N), ...
         """
         if not isinstance(logits, Mapping):
             raise RulekdError(
@@ -206,7 +223,13 @@ class Constraints(nn.Module):
                 f"scenes are a {type(scenes).__name__}, not one batch", hint="Give Scenes, such as scene_set.scenes."
             )
         mask = scenes.mask if mask is None and scenes is not None else mask
-        view = View(self._facts(logits, mask), scenes)
+        if set(numbers or {}) != set(self.numbers):
+            raise RulekdError(
+                f"numbers of {sorted(numbers or {})} are given; the rules were compiled for {sorted(self.numbers)}",
+                hint="Name them in compile(..., numbers={name: unit}), and give each with the logits.",
+            )
+        said = {name: Spoken(values, self.numbers[name]) for name, values in (numbers or {}).items()}
+        view = View(self._facts(logits, mask), scenes, said)
         images = {str(t): View(self._facts(of_image, mask), None) for t, of_image in (views or {}).items()}
         others = {f"the view {name!r}": image.facts.objects.shape for name, image in images.items()}
         if scenes is not None:

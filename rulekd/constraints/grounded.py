@@ -17,7 +17,7 @@ from kg.formulas import And, Exists, ForAll, Formula, Iff, Under, children
 from kg.normal import complement, free_variables
 from rulekd.constraints.literals import Disjunction, Reader, Views
 from rulekd.constraints.semantics import Semantics
-from rulekd.grounding import View, sides
+from rulekd.grounding import outer_atoms, sides
 
 #: Groundings that are held at once.
 BLOCK = 2**20
@@ -27,12 +27,13 @@ BLOCK = 2**20
 class Grounded:
     """A rule as a conjunction of disjunctions; its loss is the mean over them of the mean over valid groundings.
 
-    width: how many object axes are held at once.
+    width: how many object axes are held at once. plain: no atom outside quantifiers names an object twice.
     """
 
     variables: tuple[str, ...]
     parts: tuple[Disjunction, ...]
     width: int = field(init=False)
+    plain: bool = field(init=False)
 
     @classmethod
     def of(cls, formula: Formula) -> Grounded:
@@ -47,27 +48,28 @@ class Grounded:
     def __post_init__(self) -> None:
         widths = (_width(formula, len(self.variables)) for part in self.parts for _, formula in part)
         object.__setattr__(self, "width", max(widths, default=0))
+        atoms = [atom.arguments for part in self.parts for _, formula in part for atom in outer_atoms(formula)]
+        object.__setattr__(self, "plain", all(len(set(names)) == len(names) for names in atoms))
 
     def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor]:
         """(parts, B): sums over valid groundings of the loss, or of the violation; and (B,) how many there are."""
         found, counts = [], []
-        parts = list(parts_of(views, self.width))
+        parts = list(parts_of(views, self.width, max(semantics.held(part) for part in self.parts)))
         for some in parts:
+            valid = self.valid(some)
             if torch.is_grad_enabled() and len(parts) > 1:
-                sums = checkpoint(self._sums, semantics, some, sharpness, soft, use_reentrant=False)
+                sums = checkpoint(self._sums, semantics, some, valid, sharpness, soft, use_reentrant=False)
                 assert isinstance(sums, Tensor)
             else:
-                sums = self._sums(semantics, some, sharpness, soft)
+                sums = self._sums(semantics, some, valid, sharpness, soft)
             found.append(sums)
-            valid = self.valid(some)
             counts.append(valid.reshape(len(valid), -1).sum(1))
         return torch.cat(found, 1), torch.cat(counts)
 
-    def _sums(self, semantics: Semantics, views: Views, sharpness: float, soft: bool) -> Tensor:
-        valid = self.valid(views)
-        sums = []
+    def _sums(self, semantics: Semantics, views: Views, valid: Tensor, sharpness: float, soft: bool) -> Tensor:
+        sums, reader = [], Reader(views, sharpness)
         for part in self.parts:
-            degree = semantics.degree(part, self.variables, Reader(views, sharpness))
+            degree = semantics.degree(part, self.variables, reader)
             value = semantics.violation(degree) if soft else semantics.loss(degree)
             sums.append(torch.where(valid, value, 0.0).reshape(len(valid), -1).sum(1))
         return torch.stack(sums)
@@ -75,6 +77,8 @@ class Grounded:
     def valid(self, views: Views) -> Tensor:
         """(B, N, ..., N) bool: which groundings count."""
         valid = views[""].groundings(len(self.variables))
+        if self.plain and not any(view.facts.valid for view in views.values()):
+            return valid  # distinct objects may be asked about anything
         for name, formula in {pair: None for part in self.parts for pair in part}:
             valid = valid & views[name].askable(formula, self.variables)
         return valid
@@ -101,17 +105,13 @@ def _width(formula: Formula, around: int) -> int:
     return max((_width(inner, around) for inner in children(formula)), default=around)
 
 
-def parts_of(views: Views, axes: int) -> Iterator[Views]:
-    """The views of some scenes at a time, so few that groundings over that many axes can be held."""
+def parts_of(views: Views, axes: int, held: int = 1) -> Iterator[Views]:
+    """The views of some scenes at a time, so few that ``held`` numbers of each grounding over the axes find room."""
     facts = views[""].facts
-    step = max(1, BLOCK // max(1, facts.objects.shape[1] ** axes))
+    step = max(1, BLOCK // max(1, held * facts.objects.shape[1] ** axes))
     if step >= len(facts):
         yield views
         return
     for first in range(0, len(facts), step):
         index = torch.arange(first, min(first + step, len(facts)), device=facts.objects.device)
-        yield {name: _part(view, index) for name, view in views.items()}
-
-
-def _part(view: View, index: Tensor) -> View:
-    return View(view.facts.select(index), None if view.scenes is None else view.scenes.select(index))
+        yield {name: view.select(index) for name, view in views.items()}

@@ -14,11 +14,11 @@ from rulekd.constraints.coherent import CoherentKernel
 from rulekd.constraints.consistency import ConsistencyKernel
 from rulekd.constraints.grounded import Grounded
 from rulekd.constraints.kernel import Kernel
-from rulekd.constraints.literals import Views
+from rulekd.constraints.literals import Views, comparison
 from rulekd.constraints.plan import Backend, Planned, Term
 from rulekd.constraints.programs import Program
 from rulekd.constraints.semantics import Semantics
-from rulekd.truth import place, truth
+from rulekd.truth import place
 
 #: Added before the p-th root, whose slope at 0 is infinite.
 TINY = 1e-12
@@ -139,7 +139,7 @@ def _read(source: Source, views: Views) -> Tensor:
     variables = tuple(LETTERS[: source.arity])
     if isinstance(source.formula, Compare):
         size = view.facts.objects.shape[1]
-        return truth(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
+        return comparison(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
     return place(view.facts.values[source.formula.predicate], source.formula.arguments, variables)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -23,6 +23,8 @@ from kg.formulas import (
     Same,
     Under,
     children,
+    features,
+    terms_of,
     walk,
 )
 from kg.normal import clauses, free_variables
@@ -79,10 +81,13 @@ class Planned:
         return f"n^{axes} time, n^{max(min(axes, 2), wide)} memory"
 
 
-def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None) -> Planned:
-    """Pick the backend by the rule's shape. words: the predicates, where some have a meaning on the diagonal."""
+def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None, numbers: Collection[str] = ()) -> Planned:
+    """Pick the backend by the rule's shape.
+
+    words: the predicates, where some have a meaning on the diagonal. numbers: the terms that the network says itself.
+    """
     formula = rule.formula
-    reason = _untrainable(formula, words) or semantics.refuses(formula)
+    reason = _untrainable(formula, words, numbers) or semantics.refuses(formula)
     if reason:
         return Planned(rule, Backend.NONE, why=reason)
     if semantics.whole and not isinstance(formula, Under):
@@ -116,7 +121,7 @@ def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None) -> P
     return Planned(rule, Backend.CLAUSES, terms, why=f"{len(found)} clause{'s' * (len(found) > 1)}")
 
 
-def _untrainable(formula: Formula, words: Vocabulary | None) -> str:
+def _untrainable(formula: Formula, words: Vocabulary | None, numbers: Collection[str]) -> str:
     spoken = False
     for inner in walk(formula):
         if isinstance(inner, Atom):
@@ -124,6 +129,8 @@ def _untrainable(formula: Formula, words: Vocabulary | None) -> str:
             meant = words is not None and inner.predicate in words and words[inner.predicate].diagonal
             if len(set(inner.arguments)) < len(inner.arguments) and not meant:
                 return f"'{inner}' names an object twice, and {inner.predicate!r} has no meaning there"
+        elif isinstance(inner, Compare):
+            spoken |= any(feature.name in numbers for part in terms_of(inner) for feature in features(part))
         elif isinstance(inner, Under) and inner is not formula:
             return "'under' stands inside another formula"
     return "" if spoken else "it speaks of geometry only: the network speaks nowhere"

@@ -23,6 +23,9 @@ from rulekd.truth import place
 
 Read = TypeVar("Read", Tensor, float)
 
+#: A loss below this is that of a grounding nobody hears of.
+SILENT = 1e-6
+
 
 @dataclass(frozen=True)
 class Reading(Mapping[str, "RuleReading"]):
@@ -212,7 +215,7 @@ class RuleReading:
 
     @property
     def silent(self) -> int:
-        """Number of groundings that break the rule strictly, and that no gradient comes from.
+        """Number of groundings that break the rule strictly, and whose loss is as good as 0: no gradient comes of them.
 
         Under coherent semantics a body of 0.6 and 0.6 with a head of 0.4 is one, at sharpness 1.
         """
@@ -237,7 +240,7 @@ class RuleReading:
                 loss = torch.stack([semantics.loss(d).expand(crisp.live.shape) for d in degrees]).sum(0)
                 whole += float(torch.where(crisp.live, soft, 0.0).sum())
                 live += int(crisp.live.sum())
-                silent += int((crisp.broken & (loss == 0)).sum())
+                silent += int((crisp.broken & (loss < SILENT)).sum())
         return whole, live, silent
 
     @cached_property

@@ -37,6 +37,10 @@ class Semantics(ABC):
         """
         return None
 
+    def held(self, part: Disjunction) -> int:
+        """So many numbers are held for each grounding."""
+        return 1
+
     @abstractmethod
     def degree(self, part: Disjunction, variables: tuple[str, ...], reader: Reader) -> Tensor:
         """How true a disjunction is, in the semantics' own numbers; broadcasts to (B, N, ..., N)."""

@@ -110,8 +110,8 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     left, right, expects_more = sides
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
-    if len(shared) <= 1 and not _several(view):
-        # Inside a scene of one object nothing can be renamed: the scenes themselves are.
+    if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
+        # Of a statement about scenes, and inside a scene of one object, nothing can be renamed: the scenes are.
         return _over_scenes(left, right, shared, (view, other), expects_more)
     if not shared:
         return None

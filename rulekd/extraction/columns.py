@@ -8,7 +8,7 @@ have no stated unit; they are taken to be commensurate with each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Literal
@@ -210,22 +210,26 @@ def product(one: Base, two: Base) -> Base:
     return Base(Arithmetic("*", one.term, two.term), values, dimension, one.attribute)
 
 
-def simple_columns(found: Sequence[Base], sites: Sites, extra: Sequence[Column] = ()) -> list[Column]:
-    """Columns of one number, of two numbers of one dimension, and equalities: what most definitions need."""
+def simple_columns(found: Sequence[Base], sites: Sites, paired: Collection[Term] | None = None) -> list[Column]:
+    """Columns of one number, of two numbers of one dimension, and equalities: what most definitions need.
+
+    paired: the numbers of which pairs are formed; None = all.
+    """
     made = [single(one) for one in found]
-    pairs = [(one, two) for one, two in combinations(found, 2) if _comparable(one, two)]
+    joined = [one for one in found if paired is None or one.term in paired]
+    pairs = [(one, two) for one, two in combinations(joined, 2) if _comparable(one, two)]
     made += [difference(one, two) for one, two in pairs]
     made += [apart(one, two) for one, two in pairs if _variables(one) != _variables(two)]
     made += [ratio(one, two) for one, two in pairs if one.positive and two.positive]
     made += list(_relative(found))
     made += list(_margins(found))
     made += list(equalities(found, sites))
-    return [*(column for column in made if _tells(column)), *extra]
+    return [column for column in made if _tells(column)]
 
 
 def product_columns(found: Sequence[Base]) -> list[Column]:
     """Products of two attributes, and comparisons of two such products: a torque against a torque."""
-    attributes = [one for one in found if one.attribute]
+    attributes = [one for one in found if one.attribute][:MAX_ATTRIBUTES]
     products = [product(one, two) for one, two in combinations(attributes, 2) if _variables(one) == _variables(two)]
     products += [product(one, one) for one in attributes]
     made = [single(one) for one in products]

@@ -87,7 +87,7 @@ class Hunted:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Search:
     """Where one search goes on: the network and the rule, given scenes to start from, what may be changed.
 
     blind: why no gradient reaches what may be changed; empty where one does.
@@ -145,12 +145,12 @@ def hunt(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effor
     >>> found.broken > 0, found.found[0].verdict.value
     (True, 'the rule is wrong')
     """
-    ground = prepared(teacher, scenes, rule, effort or Effort())
+    search = prepared(teacher, scenes, rule, effort or Effort())
     started = time.monotonic()
-    with ground.asking.answering():
-        random, tried = _random(ground)
-        gradient, climbed = _gradient(ground, tried)
-        found, worlds, made = _kept(ground, tried, climbed)
+    with search.asking.answering():
+        random, tried = _random(search)
+        gradient, climbed = _gradient(search, tried)
+        found, worlds, made = _kept(search, tried, climbed)
     seen = torch.cat([tried.breach, climbed.breach]) if climbed is not None else tried.breach
     worst = float(seen.max())
     result = Hunt(
@@ -158,8 +158,8 @@ def hunt(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effor
         gradient=gradient,
         worst=worst if worst > -torch.inf else None,
         found=found,
-        space=str(ground.space),
-        note=ground.blind,
+        space=str(search.space),
+        note=search.blind,
         seconds=round(time.monotonic() - started, 3),
     )
     return Hunted(as_rule(rule, teacher.vocabulary), result, worlds, made)
@@ -181,6 +181,8 @@ def hunted(
     asked = broken = 0
     for done, rule in enumerate(chosen):
         assert rule.evidence is not None  # chosen by it
+        if progress is not None:
+            progress(done, len(chosen))
         try:
             result = hunt(teacher, scenes, rule, effort)
         except RulekdError as error:
@@ -189,8 +191,8 @@ def hunted(
         rules[rule.id] = replace(rule, evidence=replace(rule.evidence, hunt=result.hunt))
         worlds |= result.worlds
         asked, broken = asked + result.hunt.asked, broken + bool(result.hunt.broken)
-        if progress is not None:
-            progress(done + 1, len(chosen))
+    if progress is not None:
+        progress(len(chosen), len(chosen))
     notes.append(f"hunted: {len(chosen)} rules in {asked:,} made scenes; {broken} of them are broken in some")
     return KnowledgeGraph(graph.vocabulary, rules.values(), worlds, graph.provenance, (*graph.notes, *notes))
 
@@ -202,7 +204,7 @@ def as_rule(rule: Rule | Formula | str, vocabulary: Vocabulary) -> Rule:
     return Rule(parse(rule, vocabulary) if isinstance(rule, str) else rule)
 
 
-def prepared(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effort: Effort) -> Ground:
+def prepared(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effort: Effort) -> Search:
     """Everything that a search needs, checked."""
     if not isinstance(teacher, Predictor) or not isinstance(scenes, SceneSet):
         raise RulekdError(
@@ -223,7 +225,7 @@ def prepared(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, e
     space, blind = _space(asking, pool.scenes, kept.scenes.to(teacher.device), effort)
     facts = teacher.facts(pool)
     turned = twins(facts) if any(p.arity == 2 for p in teacher.vocabulary.values()) else {}
-    return Ground(asking, pool, space, blind, turned, effort, started + effort.seconds, generator)
+    return Search(asking, pool, space, blind, turned, effort, started + effort.seconds, generator)
 
 
 def _space(asking: Asking, pool: Scenes, known: Scenes, effort: Effort) -> tuple[Space, str]:
@@ -264,42 +266,42 @@ def _heard(asking: Asking, space: Space, pool: Scenes) -> bool:
     return any(not torch.equal(before[name], after[name]) for name in before)
 
 
-def _random(ground: Ground) -> tuple[Tried, Attempts]:
-    effort, parts = ground.effort, []
+def _random(search: Search) -> tuple[Tried, Attempts]:
+    effort, parts = search.effort, []
     share = max(1, effort.tries // len(effort.kinds))
     for kind in effort.kinds:
-        for attempts, _ in ground.draw(ground.asking.formula, kind, share):
+        for attempts, _ in search.draw(search.asking.formula, kind, share):
             parts.append(attempts)
     every = Attempts.cat(parts)
     return Tried(len(every), int((every.breach > 0).sum())), every
 
 
-def _gradient(ground: Ground, tried: Attempts) -> tuple[Tried, Attempts | None]:
+def _gradient(search: Search, tried: Attempts) -> tuple[Tried, Attempts | None]:
     """Followed in turn: the scene that came nearest, one at random, the next nearest, and so on."""
-    effort = ground.effort
-    if ground.blind or not effort.starts or not effort.steps:
+    effort = search.effort
+    if search.blind or not effort.starts or not effort.steps:
         return Tried(), None
     able = (tried.breach > -torch.inf).nonzero().flatten()
     if not len(able):
         return Tried(), None
     ranked = able[tried.breach[able].argsort(descending=True)]
-    mixed = able[torch.randperm(len(able), generator=ground.generator).to(able.device)]
+    mixed = able[torch.randperm(len(able), generator=search.generator).to(able.device)]
     order = list(dict.fromkeys(torch.stack([ranked, mixed], 1).flatten().tolist()))
     candidates = tried.select(torch.tensor(order, device=tried.start.device))
     return climb(
-        ground.asking,
-        ground.space,
-        ground.scenes,
+        search.asking,
+        search.space,
+        search.scenes,
         candidates,
         effort.starts,
         effort.steps,
-        ground.deadline,
-        body=live(ground.asking.formula),
+        search.deadline,
+        body=live(search.asking.formula),
     )
 
 
 def _kept(
-    ground: Ground, tried: Attempts, climbed: Attempts | None
+    search: Search, tried: Attempts, climbed: Attempts | None
 ) -> tuple[tuple[Counterexample, ...], dict[str, World], Scenes | None]:
     """The worst of what was found, one a given scene and grounding, each with its world and verdict."""
     ways = [("random", tried)] + ([("gradient", climbed)] if climbed is not None else [])
@@ -309,37 +311,37 @@ def _kept(
         for place, breach in enumerate(attempts.breach.tolist())
         if breach > 0
     ]
-    judge = Judge(ground.asking, ground.space, ground.given, ground.twins, ground.generator)
+    judge = Judge(search.asking, search.space, search.given, search.twins, search.generator)
     found: list[Counterexample] = []
     worlds: dict[str, World] = {}
     made: list[Scenes] = []
     seen: set[tuple[int, tuple[int, ...]]] = set()
     for _, way, place in sorted(rows, key=lambda row: -row[0]):
-        if len(found) == ground.effort.kept:
+        if len(found) == search.effort.kept:
             break
         one = dict(ways)[way].select(torch.tensor([place]))
         key = (int(one.start), tuple(one.objects[0].tolist()))
         if key in seen:
             continue
         seen.add(key)
-        scenes = one.scenes(ground.space, ground.scenes)
-        found.append(_counterexample(ground, judge, one, scenes, way, len(found) + 1, worlds))
+        scenes = one.scenes(search.space, search.scenes)
+        found.append(_counterexample(search, judge, one, scenes, way, len(found) + 1, worlds))
         made.append(scenes)
     return tuple(found), worlds, Scenes.cat(made) if made else None
 
 
 def _counterexample(
-    ground: Ground, judge: Judge, one: Attempts, made: Scenes, way: str, number: int, worlds: dict[str, World]
+    search: Search, judge: Judge, one: Attempts, made: Scenes, way: str, number: int, worlds: dict[str, World]
 ) -> Counterexample:
-    formula = ground.asking.formula
+    formula = search.asking.formula
     with torch.no_grad():
-        answers = ground.asking(made)
+        answers = search.asking(made)
     verdict, reason, persists = judge.verdict(made, one.objects)
-    given = ground.scenes.select(one.start)
+    given = search.scenes.select(one.start)
     name = f"made from {given.names[0]} against {Rule(formula).id}, {number}"
     worlds[name] = world(answers.view, 0)
     return Counterexample(
-        cited=ground.cite(one.start, made, one.objects, name),
+        cited=search.cite(one.start, made, one.objects, name),
         margin=float(one.breach[0]),
         margins=tuple(margins(formula, answers, bound(formula, one.objects))),
         by="gradient" if way == "gradient" else "random",

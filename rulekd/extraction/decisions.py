@@ -3,8 +3,8 @@
 *Rows.* A scene of one object without geometry is a row; a predicate of one object is its class:
 ``wins(a) <-> top_left(a) = "x" & middle(a) = "x" & bottom_right(a) = "x" | ...``. Where nothing simpler tells the
 class, comparisons of products are tried, ``right_weight(a) * right_arm(a) <= left_weight(a) * left_arm(a)``.
-A table is small, and its teacher can be asked: rows are made whose attributes are drawn from different rows, numbers
-slightly moved, and the formula is to tell the teacher's answers about these too. They take no part in the evidence.
+A table is small, and its teacher can be asked: rows are made between rows, and a formula is to tell the teacher's
+answers about these too. They take no part in the evidence.
 
 *Scenes.* A predicate of no object is a class of the scene; it is told by what exists in it, or by what does not,
 
@@ -27,13 +27,23 @@ from torch import Tensor
 from kg import Atom, Definition, Exists, Formula, Not
 from kg.formulas import And, Or
 from kg.normal import free_variables, rename
-from rulekd.extraction.columns import Column, Sites, bases, midway_columns, product_columns, simple_columns
-from rulekd.extraction.definitions import bare_objects, fronts, gathered, proposal, rising_printed
+from rulekd.extraction.columns import (
+    MAX_ATTRIBUTES,
+    Base,
+    Column,
+    Sites,
+    bases,
+    midway_columns,
+    product_columns,
+    simple_columns,
+)
+from rulekd.extraction.definitions import bare_objects, drawn, fronts, gathered, proposal, rising_printed
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.disjunctions import Cut, Sample
+from rulekd.extraction.disjunctions import Bools, Cut, Sample, cuts
 from rulekd.extraction.growth import Grown, front
 from rulekd.extraction.printing import literal_of
 from rulekd.extraction.questions import Printed, Question, at, fidelity, sites_of, told
+from rulekd.extraction.sums import weighted_sums
 from rulekd.extraction.thresholds import simplest
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -42,9 +52,8 @@ from rulekd.truth import distinct
 #: Literals and conjunctions of a decision at most.
 LITERALS, DISJUNCTS = 30, 10
 
-#: Rows that are made and asked about; the share of attributes that come from other rows, at most; and how far
-#: numbers are moved, in standard deviations.
-MADE, MIXED, MOVED = 4000, 0.5, 0.1
+#: Rows that are made and asked about; and how far their numbers are moved, in standard deviations.
+MADE, MOVED = 4000, 0.1
 
 #: Fidelity from which on nothing more complicated is tried.
 ENOUGH = 0.995
@@ -73,44 +82,58 @@ def decisions(seen: Discovery) -> Proposals:
 def _rows(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:
     """(question, front, number of columns, queries) of every class of objects without geometry.
 
-    First on the given rows alone; where these leave it open, rows are made, and asked about.
+    First on the given rows alone, then with made ones. Which tells more is seen on the confirmation part: made rows
+    fill in what few rows leave open, but a network may answer at random about rows that cannot be.
     """
     facts, scenes = seen.said, seen.scenes
     names = [name for name, value in facts.values.items() if value.dim() == 2]
     if scenes is None or not bare_objects(scenes) or not names or not (scenes.numbers or scenes.categories):
         return
     given = {each[0].atom: each for each in _told_rows(facts, scenes, names)}
-    open_ones = [atom.predicate for atom, (_, printed, _) in given.items() if _best(printed) < ENOUGH]
-    further: dict[Atom, tuple[Question, list[Printed], int]] = {}
-    queries = 0
-    if open_ones and seen.ask is not None and scenes.mask.shape[1] == 1 and not scenes.tensors:
-        made = mixed(scenes, max(0, MADE - len(scenes)))
-        queries = len(made)
-        scenes = Scenes.cat([replace(scenes, labels={}, label_valid={}), made])
-        facts = _joined(facts, seen.ask(made), open_ones, scenes)
-        further = {each[0].atom: each for each in _told_rows(facts, scenes, open_ones)}
-    for atom in given:
-        yield *further.get(atom, given[atom]), queries if atom in further else 0
+    for each in given.values():
+        yield *each, 0
+    if seen.ask is None or scenes.mask.shape[1] > 1 or scenes.tensors:
+        return
+    made = mixed(scenes, max(0, MADE - len(scenes)))
+    whole = Scenes.cat([replace(scenes, labels={}, label_valid={}), made])
+    told = [atom.predicate for atom in given]
+    for each in _told_rows(_joined(facts, seen.ask(made), told, whole), whole, told):
+        yield *each, len(made)
 
 
 def _told_rows(facts: Facts, scenes: Scenes, names: Sequence[str]) -> Iterator[tuple[Question, list[Printed], int]]:
     sites = sites_of(facts, scenes, ("a",))
     read = bases(sites)
-    simple = simple_columns(read, sites)
-    products = product_columns(read)
+    many = len(read) > MAX_ATTRIBUTES
+    all_simple = [] if many else simple_columns(read, sites)
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
     for name in names:
         true = sites.read(facts.crisp(name)) > 0
         kept = (sites.read(facts.validity(name)) > 0).nonzero()[0]
         if not 0 < int(true[kept].sum()) < len(kept):
             continue
-        question = Question(Atom(name, ("a",)), sites.at(kept), true[kept], units[kept])
+        given = facts.values[name].dtype == torch.bool
+        question = Question(Atom(name, ("a",)), sites.at(kept), true[kept], units[kept], given)
+        telling = _telling(read, true, kept) if many else read
+        simple = simple_columns(read, sites, {one.term for one in telling}) if many else all_simple
         columns = [at(column, kept) for column in simple]
+        smooth = [one for one in read if not bool((one.values == np.round(one.values)).all())]
+        columns += [at(column, kept) for column in weighted_sums(smooth, true, kept[drawn(true[kept])])]
         printed = fronts(question, columns, LITERALS, DISJUNCTS)
-        if products and _best(printed) < ENOUGH:
+        products = product_columns(telling) if _best(printed) < ENOUGH and not many else []
+        if products:
             columns += [at(column, kept) for column in products]
             printed = rising_printed([*printed, *fronts(question, columns, LITERALS, DISJUNCTS)])
         yield question, printed, len(columns)
+
+
+def _telling(read: Sequence[Base], true: Bools, kept: NDArray[np.int64]) -> list[Base]:
+    """The numbers that tell the class best by one threshold each, so many as pairs are formed of."""
+    values = np.stack([one.values[kept] for one in read])
+    sample = Sample(values, true[kept], 1.0, 1.0, np.ones(len(read), dtype=np.int64))
+    everywhere = np.ones(len(kept), dtype=np.bool_)
+    score = cuts(sample, everywhere, ~everywhere).score.max(0)
+    return [read[place] for place in np.sort(np.argsort(-score, kind="stable")[:MAX_ATTRIBUTES])]
 
 
 def _best(printed: Sequence[Printed]) -> float:
@@ -118,29 +141,28 @@ def _best(printed: Sequence[Printed]) -> float:
 
 
 def mixed(scenes: Scenes, count: int, seed: int = 0) -> Scenes:
-    """Rows made from rows: some attributes taken from another one, numbers that vary smoothly moved a little.
+    """Rows made from two rows each, at a random place between them.
 
-    scenes: of one object each, without geometry. Whole numbers stay whole numbers that occur.
+    scenes: of one object each, without geometry. A number that varies smoothly is a weighted mean of the two, moved a
+    little; a word or a whole number is that of the one or the other. So what goes together stays together.
     """
     generator = torch.Generator().manual_seed(seed)
     total = len(scenes)
-    first = torch.randint(total, (count,), generator=generator)
-    # How much is mixed varies from row to row: close to the given rows there are more made ones.
-    share = MIXED * torch.rand(count, generator=generator)
+    first, second = (torch.randint(total, (count,), generator=generator) for _ in range(2))
+    share = torch.rand(count, generator=generator)
 
-    def mix(values: Tensor) -> Tensor:
-        other = torch.randint(total, (count,), generator=generator)
-        swapped = torch.rand(count, generator=generator) < share
-        return values[torch.where(swapped, other, first)]
+    def either(values: Tensor) -> Tensor:
+        return values[torch.where(torch.rand(count, generator=generator) < share, second, first)]
 
     numbers = {}
     for name, values in scenes.numbers.items():
-        taken = mix(values)
         known = values[torch.isfinite(values)]
-        if not bool((known == known.round()).all()):
-            taken = taken + MOVED * known.std() * torch.randn(taken.shape, generator=generator).to(taken)
-        numbers[name] = taken
-    categories = {name: mix(values) for name, values in scenes.categories.items()}
+        if bool((known == known.round()).all()):
+            numbers[name] = either(values)
+            continue
+        between = torch.lerp(values[first], values[second], share[:, None].to(values))
+        numbers[name] = between + MOVED * known.std() * torch.randn(between.shape, generator=generator).to(values)
+    categories = {name: either(values) for name, values in scenes.categories.items()}
     names = tuple(f"made {number}" for number in range(count))
     chosen = replace(scenes.select(first), labels={}, label_valid={}, object_ids=None)
     return replace(chosen, numbers=numbers, categories=categories, names=names, group=names)
@@ -148,7 +170,8 @@ def mixed(scenes: Scenes, count: int, seed: int = 0) -> Scenes:
 
 def _joined(facts: Facts, said: Facts, names: Sequence[str], scenes: Scenes) -> Facts:
     """What was said about the given scenes and about those made after them."""
-    crisp = {name: torch.cat([facts.crisp(name), said.crisp(name)]) for name in names}
+    # As log-odds, so that they count as said and not as given.
+    crisp = {name: torch.cat([facts.crisp(name), said.crisp(name)]).float() * 2 - 1 for name in names}
     valid = {name: torch.cat([facts.validity(name), said.validity(name)]) for name in names}
     return Facts(crisp, mask=scenes.mask, valid=valid, group=scenes.group, names=scenes.names)
 
@@ -165,7 +188,7 @@ def _scenes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int
         if value.dim() != 1 or not 0 < int(true.sum()) < len(true):
             continue
         whole = Sites(scenes, (), torch.arange(len(facts)), torch.zeros(0, len(facts), dtype=torch.int64))
-        question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy())
+        question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy(), value.dtype == torch.bool)
         printed: list[Printed] = []
         examined = 0
         for count in (0, 1, 2, 3):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Choice, Definition, Formula, Iff
@@ -18,7 +19,7 @@ from rulekd.extraction.columns import Column, bases, simple_columns
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.growth import front
+from rulekd.extraction.growth import conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import Printed, Question, at, extra_errors, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
@@ -35,6 +36,9 @@ WORTH_SHOWING = 0.8
 
 #: Macro-F1 under which directions that are no axis are tried as well.
 SLANTED_BELOW = 0.99
+
+#: Directions that are added one after another; each may go on from the one before.
+SLANTS = 4
 
 VARIABLES = ("a", "b")
 
@@ -95,7 +99,8 @@ def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
             kept = valid.nonzero()[0]
             if min(int((true & valid).sum()), int((~true & valid).sum())) == 0:
                 continue
-            question = Question(Atom(name, variables), sites, true, units)
+            given = facts.values[name].dtype == torch.bool
+            question = Question(Atom(name, variables), sites, true, units, given)
             if len(kept) < len(valid):
                 question, here = narrowed(question, kept), [at(column, kept) for column in columns]
             else:
@@ -110,15 +115,28 @@ def fronts(
     columns = list(columns)
     searched = drawn(question.truth)
     grown = front(_sample(question, columns, searched), literals, disjuncts)
-    plain = [one for one in grown if not one.negated]
-    if plain and grown[-1].score < SLANTED_BELOW:
-        here = [at(column, searched) for column in columns]
-        sample = _sample(question, columns, searched)
-        made = slanted(sample, here, max(plain, key=lambda one: one.score).formula)
-        if made:
-            columns += [_everywhere(question, columns, here, column) for column in made]
-            grown = front(_sample(question, columns, searched), literals, disjuncts)
+    if grown and grown[-1].score < SLANTED_BELOW:
+        before = len(columns)
+        columns = _with_slants(question, columns, searched)
+        if len(columns) > before:
+            grown = rising([*grown, *front(_sample(question, columns, searched), literals, disjuncts)])
     return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
+
+
+def _with_slants(question: Question, columns: list[Column], searched: NDArray[np.int64]) -> list[Column]:
+    """With directions that improve the best conjunction, one after another, each at all sites."""
+    for _ in range(SLANTS):
+        sample = _sample(question, columns, searched)
+        found = conjunctions(sample, LITERALS)
+        best = max(found, key=sample.score)
+        if sample.score(best) >= SLANTED_BELOW:
+            break
+        here = [at(column, searched) for column in columns]
+        made = slanted(sample, here, best)
+        if not made:
+            break
+        columns = [*columns, *(_everywhere(question, columns, here, column) for column in made)]
+    return columns
 
 
 def rising_printed(found: Iterable[Printed]) -> list[Printed]:
@@ -139,6 +157,8 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     (the shortest description of the truth is sought; Quinlan and Rivest 1989). columns: M.
     """
     best = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
+    if question.given and best.fidelity == 1:
+        return best, f"{_literals(best)}: exact, and the facts are given"
     sites, wrong, true = len(question.truth), int((best.told ^ question.truth).sum()), int(question.truth.sum())
     price = np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e))
     for one in printed:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from kg import Atom, Definition, Formula, Transform
+from kg import Atom, Definition, Formula, Transform, Triple
 from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.facts import Facts
@@ -19,13 +19,14 @@ from rulekd.scenes import Scenes
 class Proposals:
     """What one family asks to have confirmed, and how many candidates it examined to find it.
 
-    definitions: what is known about those of the formulas that define a predicate. tables: formulas that stand and fall
-    together.
+    definitions: what is known about those of the formulas that define a predicate. triples: of concepts. tables:
+    formulas that stand and fall together.
     """
 
     formulas: tuple[Formula, ...]
     examined: int
     definitions: Mapping[Formula, Definition] = field(default_factory=dict)
+    triples: tuple[Triple, ...] = ()
     tables: tuple[frozenset[Formula], ...] = ()
 
     @classmethod
@@ -39,6 +40,7 @@ class Proposals:
             self.formulas + other.formulas,
             self.examined + other.examined,
             {**self.definitions, **other.definitions},
+            self.triples + other.triples,
             self.tables + other.tables,
         )
 

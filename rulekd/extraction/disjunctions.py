@@ -86,6 +86,11 @@ class Sample:
         """(M, n) sites in the order of each column."""
         return np.argsort(self.values, axis=1, kind="stable").astype(np.int32)
 
+    @cached_property
+    def binary(self) -> Bools:
+        """(M,) columns of zeros and ones: statements, whose opposite says less than they do and counts as longer."""
+        return np.asarray(((self.values == 0) | (self.values == 1)).all(1))
+
     @property
     def positive(self) -> float:
         """Weight of all that is true."""
@@ -100,7 +105,7 @@ class Sample:
         """The same sites, where what is told is whether the truth is false. Bags have no opposite."""
         assert self.bag is None, "that no site of a bag is true is no statement about some site"
         made = Sample(self.values, ~self.truth, self.false_weight, self.true_weight, self.sizes)
-        made.__dict__["order"] = self.order  # sorted once for both
+        made.__dict__.update(order=self.order, binary=self.binary)  # found once for both
         return made
 
     def weigh(self, told: Bools) -> tuple[float, float]:
@@ -204,8 +209,9 @@ def cuts(
         most = np.maximum.reduceat(read, starts, axis=1) if len(free) else read
         up, down = np.argsort(least, axis=1, kind="stable"), np.argsort(most, axis=1, kind="stable")
         sides = [(np.take_along_axis(v, o, axis=1), bags[o]) for v, o in ((least, up), (most, down))]
+    sizes = sample.sizes[columns]
     scanned = [
-        _scan(sample, values, bags, sample.sizes[columns], (hit, false), bool(above), pure)
+        _scan(sample, values, bags, sizes + (0 if above else sample.binary[columns]), (hit, false), bool(above), pure)
         for above, (values, bags) in enumerate(sides)
     ]
     return Cuts(columns, *(np.stack(parts) for parts in zip(*scanned, strict=True)))

@@ -12,11 +12,12 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, World, parse_transform
+from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
+from rulekd.extraction.concepts import concepts, measured
 from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.counting import check_size
 from rulekd.extraction.decisions import decisions
@@ -44,7 +45,12 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "transforms": transforms,
     "definitions": definitions,
     "decisions": decisions,
+    "concepts": concepts,
 }
+
+#: Families that fit a formula to what they see; and the number of units under which they see all of it.
+FITTED = ("definitions", "decisions")
+FEW = 100
 
 #: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
 TOLERANCE = 0.10
@@ -232,7 +238,8 @@ def _mine(
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
         # What holds in clean labels is proposed too, however well the network obeys it.
         parts.append(replace(_discovery(data, seen), slack=ERROR_CAP))
-    origin, counted = _propose(parts, families, provenance, progress)
+    few = _few(whole, ask)
+    origin, counted = _propose(parts, few, families, provenance, progress)
     bar = Bar(limit, tolerance is not None, confirmation, sum(proposals.examined for _, proposals in counted))
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     tables = [table for _, proposals in counted for table in proposals.tables]
@@ -240,6 +247,9 @@ def _mine(
     rules = with_citations(judged.rules, source.view, source.images)
     chosen = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, chosen)))
+    if few is not None and about:
+        rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
+        notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     cited = {
@@ -251,12 +261,19 @@ def _mine(
         worlds=_worlds(source.view, cited),
         provenance=provenance,
         notes=(*notes, *_account(counted, judged, whole.facts, bar), *_doubts(source)),
+        triples=measured(
+            [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
+        ),
     )
     return graph.with_entailment()
 
 
 def _propose(
-    parts: Sequence[Discovery], families: Sequence[str] | None, provenance: Provenance, progress: Report | None
+    parts: Sequence[Discovery],
+    few: Discovery | None,
+    families: Sequence[str] | None,
+    provenance: Provenance,
+    progress: Report | None,
 ) -> tuple[dict[Formula, Provenance], list[tuple[str, Proposals]]]:
     """Every candidate with its origin, and what each family examined."""
     origin: dict[Formula, Provenance] = {}
@@ -265,7 +282,9 @@ def _propose(
     for name in names:
         if name not in FAMILIES:
             raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
-        proposals = sum((FAMILIES[name](part) for part in parts), Proposals((), 0))
+        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
+        looked_at = parts if few is None or name not in FITTED else [few]
+        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
@@ -295,6 +314,17 @@ def _answers(whole: Part, index: Tensor) -> Answers:
         None if whole.scenes is None else whole.scenes.select(index),
         None if whole.labels is None else whole.labels.select(index),
     )
+
+
+def _few(whole: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery | None:
+    """Everything, where there are fewer than FEW independent units."""
+    if len(set(whole.facts.units.tolist())) >= FEW:
+        return None
+    return Discovery(whole.facts, scenes=whole.scenes, ask=ask)
+
+
+def _unconfirmed(rule: Rule) -> Rule:
+    return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
 
 
 def _settled(facts: Facts) -> list[str]:

@@ -17,6 +17,9 @@ ROUNDS = 6
 #: At each place of a growing formula so many of the best columns are taken up into the pool that improves it.
 POOLED = 12
 
+#: Disjuncts from which on disjunctions of single literals are found as disjunctions like any other.
+MANY = 3
+
 #: A longer formula is looked for as long as macro-F1 grows by this much within two literals.
 WORTH = 2e-3
 
@@ -41,10 +44,12 @@ def front(sample: Sample, literals: int, disjuncts: int) -> list[Grown]:
     Single conjunctions first; where none is all but perfect, their opposites (which are disjunctions of single
     literals) and disjunctions of up to ``disjuncts`` conjunctions.
     """
-    found = [Grown(formula, sample.score(formula)) for formula in _single(sample, literals)]
+    found = [Grown(formula, sample.score(formula)) for formula in conjunctions(sample, literals)]
     if sample.bag is None and _best(found) < 1 - WORTH:
         opposite = sample.opposite()
-        found += [Grown(f, opposite.score(f), negated=True) for f in _single(opposite, literals) if len(f[0]) > 1]
+        # A disjunction of single literals; where many disjuncts are allowed they are grown below.
+        if disjuncts <= MANY:
+            found += [Grown(f, opposite.score(f), negated=True) for f in conjunctions(opposite, literals)]
         if disjuncts > 1:
             found += [Grown(formula, sample.score(formula)) for formula in covers(sample, literals, disjuncts)]
             found += [Grown(f, opposite.score(f), negated=True) for f in covers(opposite, literals, disjuncts)]
@@ -67,7 +72,7 @@ def _best(found: list[Grown]) -> float:
     return max((one.score for one in found), default=0.0)
 
 
-def _single(sample: Sample, longest: int) -> list[Disjunction]:
+def conjunctions(sample: Sample, longest: int) -> list[Disjunction]:
     """One conjunction of each length: grown, improved, then shortened again from the longest.
 
     What was grown first need not be needed in the end: of ``p >= -1 & p <= 1`` and ``abs(p) <= 1`` only the way back
@@ -149,15 +154,16 @@ def _joined(sample: Sample, literals: int, disjuncts: int, pure: bool) -> Iterat
     """
     formula: Disjunction = ()
     score = 0.0
+    pool: set[int] = set()
     for _ in range(disjuncts):
         room = literals - sum(map(len, formula))
         if room < 1:
             return
-        further = _purest(sample, sample.told(formula), room)
+        further = _purest(sample, sample.told(formula), room, pool)
         if further is None:
             return
         longer = (*formula, further)
-        longer = prune(sample, longer if pure else improve(sample, longer))
+        longer = prune(sample, longer if pure else improve(sample, longer, pool, rounds=1))
         if sample.score(longer) <= score + SAME:
             return
         formula, score = longer, sample.score(longer)
@@ -166,11 +172,11 @@ def _joined(sample: Sample, literals: int, disjuncts: int, pure: bool) -> Iterat
             return
 
 
-def _purest(sample: Sample, covered: Bools, longest: int) -> Conjunction | None:
-    """The conjunction that wins most bits about what is not covered."""
+def _purest(sample: Sample, covered: Bools, longest: int, pool: set[int]) -> Conjunction | None:
+    """The conjunction that wins most bits about what is not covered. pool: takes up the columns that did well."""
     best: tuple[float, Conjunction] | None = None
     missing = ~covered
-    for beam in _beams(sample, covered, longest, pure=True):
+    for beam in _beams(sample, covered, longest, pure=True, pool=pool):
         for conjunction in beam:
             told = sample.gathered(sample.all_of(conjunction)) & missing
             hit, false = sample.weigh(told)
@@ -185,14 +191,16 @@ def _purest(sample: Sample, covered: Bools, longest: int) -> Conjunction | None:
     return None if best is None else best[1]
 
 
-def improve(sample: Sample, formula: Disjunction, pool: set[int] | None = None, own: bool = False) -> Disjunction:
+def improve(
+    sample: Sample, formula: Disjunction, pool: set[int] | None = None, own: bool = False, rounds: int = ROUNDS
+) -> Disjunction:
     """Every literal replaced by the best one in its place, all others held fixed, until nothing gets better.
 
     pool: the columns to try; None = all. own: only the column that stands there, so that thresholds alone change.
     """
     among = None if pool is None else np.array(sorted(pool), dtype=np.int64)
     best = sample.score(formula)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         before = best
         for number in range(len(formula)):
             for place in range(len(formula[number])):

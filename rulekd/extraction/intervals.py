@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kg import Atom, Definition, Formula, Iff, Rule, Threshold
-from kg.formulas import And, Arithmetic, Compare, Feature, Function, Not, Number, Or, Term
+from kg.formulas import And, Arithmetic, Compare, Feature, Function, Not, Number, Or, Term, walk
 from kg.terms import TERMS
 from rulekd.extraction.columns import Sites, Values
 from rulekd.extraction.disjunctions import Bools
@@ -38,8 +38,9 @@ def assessed(
 ) -> list[Rule]:
     """The rules, with what is known about those that are definitions in their evidence.
 
-    Where the network's answers and the labels gave two definitions of one predicate, one that is longer, no truer to
-    the labels, and hardly more faithful to the network is left out.
+    Several definitions of one predicate may have been proposed (from labels, with made rows, ...); of these one stays:
+    the shortest that is as faithful to the network as the best, up to EFFECT. A second one stays beside it where it is
+    truer to the labels by more than that: it says what the network misses.
     """
     made = [
         replace(rule, evidence=replace(rule.evidence, definition=_assess(rule, known, discovery, confirmation)))
@@ -47,24 +48,29 @@ def assessed(
         else rule
         for rule in rules
     ]
-    return [rule for rule in made if not any(_better(other, rule) for other in made if other is not rule)]
+    rivals: dict[Formula, list[Rule]] = {}
+    for rule in made:
+        if rule.formula in about and isinstance(rule.formula, Iff):
+            rivals.setdefault(rule.formula.left, []).append(rule)
+    staying = {rule.id for several in rivals.values() for rule in _staying(several)}
+    return [rule for rule in made if rule.formula not in about or rule.id in staying]
 
 
-def _better(one: Rule, other: Rule) -> bool:
-    """Is the other a definition of the same predicate that has nothing to be said for it beside this one?"""
-    if one.evidence is None or other.evidence is None:
-        return False
-    mine, its = one.evidence.definition, other.evidence.definition
-    if mine is None or its is None or not isinstance(one.formula, Iff) or not isinstance(other.formula, Iff):
-        return False
-    if one.formula.left != other.formula.left or mine.fidelity is None or its.fidelity is None:
-        return False
-    ranks = [
-        (sum(1 for _ in literals(rule.formula.right)), -(known.truth or 0.0), rule.text)
-        for rule, known in ((one, mine), (other, its))
-        if isinstance(rule.formula, Iff)
-    ]
-    return ranks[0] < ranks[1] and mine.fidelity >= its.fidelity - EFFECT and (mine.truth or 0.0) >= (its.truth or 0.0)
+def _staying(rivals: Sequence[Rule]) -> list[Rule]:
+    def known(rule: Rule) -> tuple[float, float]:
+        definition = rule.evidence.definition if rule.evidence else None
+        return (0.0, 0.0) if definition is None else (definition.fidelity or 0.0, definition.truth or 0.0)
+
+    def rank(rule: Rule) -> tuple[int, float, str]:
+        size = sum(1 for part in walk(rule.formula) if isinstance(part, Compare | Atom))
+        return size, -known(rule)[1], rule.text
+
+    best = max(known(rule)[0] for rule in rivals)
+    first = min((rule for rule in rivals if known(rule)[0] >= best - EFFECT), key=rank)
+    truest = max(known(rule)[1] for rule in rivals)
+    if truest <= known(first)[1] + EFFECT:
+        return [first]
+    return [first, min((rule for rule in rivals if known(rule)[1] >= truest - EFFECT), key=rank)]
 
 
 def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Answers) -> Definition:

@@ -35,7 +35,7 @@ from kg.formulas import Under
 from kg.normal import live
 from rulekd.extraction.ascent import climb
 from rulekd.extraction.attempts import Attempts, batch_size
-from rulekd.extraction.counterexamples import Effort, Ground, as_rule, prepared
+from rulekd.extraction.counterexamples import Effort, Search, as_rule, prepared
 from rulekd.extraction.evidence import MIN_SUPPORT, Tally, ledger, tally
 from rulekd.extraction.margins import Answers
 from rulekd.grounding import View, ground, sides, world
@@ -47,6 +47,9 @@ ENOUGH = 60
 
 #: Log-odds of the body with which a scene is left as it is: surely live, and not made odder than needed.
 SURELY = 2.0
+
+#: Live and broken groundings of no scene.
+NONE = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 #: Made scenes that are cited, of those that keep the rule and of those that break it, each.
 CITED = 2
@@ -85,19 +88,19 @@ def probe(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effo
     (True, 0)
     """
     effort = effort or Effort()
-    ground_ = prepared(teacher, scenes, rule, effort)
-    started, goal = time.monotonic(), _goal(ground_.asking.formula)
-    log = _Log(ground_)
-    with ground_.asking.answering():
+    search = prepared(teacher, scenes, rule, effort)
+    started, goal = time.monotonic(), _goal(search.asking.formula)
+    log = _Log(search)
+    with search.asking.answering():
         candidates = []
         for kind in effort.kinds:
-            for attempts, answers in ground_.draw(goal, kind, max(1, effort.tries // len(effort.kinds))):
+            for attempts, answers in search.draw(goal, kind, max(1, effort.tries // len(effort.kinds))):
                 log.note_(kind, attempts, answers)
                 candidates.append(attempts)
         lacking = sum(len(tallied.rates) for tallied in log.tallies()) < ENOUGH
-        if lacking and effort.starts and effort.steps and not ground_.blind and not ground_.late:
-            _climb_to_live(ground_, goal, Attempts.cat(candidates), log)
-    note = ground_.blind
+        if lacking and effort.starts and effort.steps and not search.blind and not search.late:
+            _climb_to_live(search, goal, Attempts.cat(candidates), log)
+    note = search.blind
     if not any(len(tallied.rates) for tallied in log.tallies()):
         note = "; ".join(filter(None, [note, "no made scene brought the body to life"]))
     probes = Probes(
@@ -107,7 +110,7 @@ def probe(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, effo
         ),
         examples=tuple(log.cited[False]),
         counterexamples=tuple(log.cited[True]),
-        space=str(ground_.space),
+        space=str(search.space),
         note=note,
         seconds=round(time.monotonic() - started, 3),
     )
@@ -120,41 +123,40 @@ def _goal(formula: Formula) -> Formula:
     return Not(formula if body is None else body)
 
 
-def _climb_to_live(ground_: Ground, goal: Formula, candidates: Attempts, log: _Log) -> None:
+def _climb_to_live(search: Search, goal: Formula, candidates: Attempts, log: _Log) -> None:
     """Live scenes by gradient, nearest first, as many as are lacking."""
     able = candidates.breach > -torch.inf
     waiting = candidates.select((able & (candidates.breach <= 0)).nonzero().flatten())
     if not len(waiting):
         return
     waiting = waiting.select(waiting.breach.argsort(descending=True))
-    asking, effort = replace(ground_.asking, formula=goal), ground_.effort
+    asking, effort = replace(search.asking, formula=goal), search.effort
     tried, reached = climb(
-        asking, ground_.space, ground_.scenes, waiting, effort.starts, effort.steps, ground_.deadline, SURELY
+        asking, search.space, search.scenes, waiting, effort.starts, effort.steps, search.deadline, SURELY
     )
     found = reached.select((reached.breach > 0).nonzero().flatten())
-    for part in torch.split(torch.arange(len(found)), batch_size(ground_.asking.formula, ground_.scenes)):
+    log.asked["gradient"], log.counts["gradient"] = tried.asked, [NONE]
+    size = batch_size(search.asking.formula, search.scenes)
+    for part in torch.split(torch.arange(len(found)), size) if len(found) else ():
         some = found.select(part)
         with torch.no_grad():
-            log.note_("gradient", some, ground_.asking(some.scenes(ground_.space, ground_.scenes)))
-    if len(found):
-        log.asked["gradient"] += tried.asked
+            log.note_("gradient", some, search.asking(some.scenes(search.space, search.scenes)))
 
 
 @dataclass
 class _Log:
     """What came of the probes so far: scenes asked about by kind, live and broken groundings by scene, citations."""
 
-    ground: Ground
+    search: Search
     asked: dict[str, int] = field(default_factory=dict)
     counts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
     cited: dict[bool, list[Citation]] = field(default_factory=lambda: {False: [], True: []})
     worlds: dict[str, World] = field(default_factory=dict)
 
     def note_(self, kind: str, attempts: Attempts, answers: Answers) -> None:
-        formula = self.ground.asking.formula
+        formula = self.search.asking.formula
         grounding = ground(formula, answers.view, answers.images)
-        flat = (t.reshape(len(attempts), -1).sum(1).cpu().numpy() for t in (grounding.live, grounding.broken))
-        alive, broken = flat
+        alive, broken = (t.reshape(len(attempts), -1).sum(1).cpu().numpy() for t in (grounding.live, grounding.broken))
         self.asked[kind] = self.asked.get(kind, 0) + len(attempts)
         self.counts.setdefault(kind, []).append((alive, broken))
         for breaks, wanted in ((True, grounding.broken), (False, grounding.live & ~grounding.broken)):
@@ -165,7 +167,7 @@ class _Log:
                 name = f"made to probe {Rule(formula).id}, {len(self.worlds) + 1}"
                 made = answers.view.scenes
                 assert made is not None  # asked about scenes
-                self.cited[breaks].append(self.ground.cite(attempts.start[scene], made.select([scene]), objects, name))
+                self.cited[breaks].append(self.search.cite(attempts.start[scene], made.select([scene]), objects, name))
                 self.worlds[name] = world(answers.view, scene)
 
     def rows(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -205,6 +207,8 @@ def probed(
     waiting = [*rare, *unseen]
     for done, rule in enumerate(waiting):
         assert rule.evidence is not None  # rare ones are chosen by it, unseen ones are given some
+        if progress is not None:
+            progress(done, len(waiting))
         try:
             result = probe(teacher, scenes, rule, effort)
         except RulekdError as error:
@@ -215,11 +219,12 @@ def probed(
             rules[rule.id] = replace(rule, evidence=replace(rule.evidence, probes=probes))
             worlds |= result.worlds
         else:
-            notes.append(
-                f"{rule.name}: the network breaks it in {probes.broken:,} of {probes.live:,} live made groundings"
-            )
-        if progress is not None:
-            progress(done + 1, len(waiting))
+            share = f"{probes.broken:,} of {probes.live:,} live made groundings"
+            surely = probes.total.interval is not None and probes.total.interval[0] > tolerance
+            told = f"the network breaks it in {share}" if surely else f"broken in {share}, too few to tell"
+            notes.append(f"{rule.name}: {told}")
+    if progress is not None:
+        progress(len(waiting), len(waiting))
     if waiting:
         notes.append(f"probed: {len(rare)} rules that few given scenes speak of, and {len(unseen)} laws that none does")
     return KnowledgeGraph(graph.vocabulary, rules.values(), worlds, graph.provenance, (*graph.notes, *notes))

@@ -22,12 +22,16 @@ FITTED = 40_000
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What one predicate is at n sites: the atom, its truth (n,), and the independent unit of each site (n,)."""
+    """What one predicate is at n sites: the atom, its truth (n,), and the independent unit of each site (n,).
+
+    given: the truth is given, and not what a network said: no error is expected in it.
+    """
 
     atom: Atom
     sites: Sites
     truth: Bools
     units: NDArray[np.int64]
+    given: bool = False
 
 
 @dataclass(frozen=True)

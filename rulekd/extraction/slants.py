@@ -33,6 +33,9 @@ DIRECTIONS, REACH = 81, math.radians(4)
 #: Macro-F1 that a slanted literal must win to be kept.
 WON = 5e-3
 
+#: Plain columns in one sum, at most.
+LONGEST = 5
+
 #: Weights with a denominator up to this are simple.
 LARGEST_DENOMINATOR = 4
 
@@ -49,7 +52,7 @@ def slanted(sample: Sample, columns: Sequence[Column], formula: Disjunction) -> 
             rest = conjunction[:place] + conjunction[place + 1 :]
             others = formula[:number] + formula[number + 1 :]
             free, told = sample.all_of(rest), sample.told(others)
-            plain = [at for at, other in enumerate(columns) if _can_slant(other) and other.size <= 2]
+            plain = [at for at, other in enumerate(columns) if _plain(other) or _goes_on(other)]
             ranked = list(cuts(sample, free, told, among=np.array(plain, dtype=np.int64)).best(1)) if plain else []
             if not ranked:
                 continue
@@ -109,13 +112,24 @@ def _parts(column: Column) -> tuple[Column, Column, float]:
     return column.made_of
 
 
-def _can_slant(column: Column) -> bool:
-    return column.form in ("single", "difference") and column.made_of is None
+def _plain(column: Column) -> bool:
+    """A number or a difference, of so little that a person would name it."""
+    return column.form in ("single", "difference") and column.made_of is None and column.size <= 2
+
+
+def _goes_on(column: Column) -> bool:
+    """A sum that may take in one column more."""
+    return column.made_of is not None and len(_parts_of(column)) < LONGEST
+
+
+def _parts_of(column: Column) -> list[Column]:
+    """The plain columns that a sum was made of; itself, where it is plain."""
+    return [column] if column.made_of is None else [*_parts_of(column.made_of[0]), column.made_of[1]]
 
 
 def _fit(one: Column, two: Column) -> bool:
-    # A partner is a plain number: sums of many features are no direction that a person would name.
-    return _can_slant(two) and two.size <= 2 and one.unit == two.unit and _term(one) != _term(two)
+    told = {str(_term(part)) for part in _parts_of(one)}
+    return _plain(two) and one.unit == two.unit and str(_term(two)) not in told
 
 
 def _term(column: Column) -> Term:

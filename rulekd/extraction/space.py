@@ -255,7 +255,7 @@ def _contact(space: Space, scenes: Scenes, generator: torch.Generator) -> Values
     if "center" not in made:
         return made
     batch, width = scenes.mask.shape
-    number = torch.arange(width)
+    number, (low, high) = torch.arange(width), space.bounds(scenes)
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
@@ -266,7 +266,8 @@ def _contact(space: Space, scenes: Scenes, generator: torch.Generator) -> Values
     if "size" in made:
         same = (draw(batch, width, 1) < 0.25).to(scenes.device)
         index = partner[..., None].expand_as(made["size"])
-        made["size"] = torch.where(same, made["size"].gather(1, index), made["size"])
+        equal = torch.where(same, made["size"].gather(1, index), made["size"])
+        made["size"] = equal.clamp(low["size"], high["size"])
     center = made["center"]
     extent = torch.zeros_like(center)
     if scenes.size is not None:
@@ -278,7 +279,6 @@ def _contact(space: Space, scenes: Scenes, generator: torch.Generator) -> Values
     touching = other + torch.where(axis.to(scenes.device), side * (extent + reach) / 2, beside)
     # only objects of odd number move, so that most of their partners stay where they are touched
     moves = ((number % 2 == 1) | (draw(batch, 1) < 0.3)).to(scenes.device)[..., None]
-    low, high = space.bounds(scenes)
     return made | {"center": torch.where(moves, touching, center).clamp(low["center"], high["center"])}
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from kg import RulekdError, Verdict
+from kg import Verdict, Vocabulary
 from kg.formulas import Atom, Formula, Under, walk
 from rulekd.extraction.asking import Asking
 from rulekd.extraction.attempts import bound
@@ -93,22 +93,18 @@ class Judge:
         if not needed <= set(known):
             return None  # a definition reads given labels, and nobody labelled what was made
         chosen = replace(self.given, definitions={name: known[name] for name in known if name in needed})
+        words = Vocabulary({name: self.asking.teacher.vocabulary[name] for name in sorted(spoken)})
 
         def labelled(scenes: Scenes) -> View:
-            words = {name: self.given.vocabulary[name] for name in sorted(spoken)}
-            made_set = SceneSet(chosen.relabel(scenes), self.given.vocabulary)
-            return View(labels_as_facts(made_set, type(self.given.vocabulary)(words)), scenes)
+            return View(labels_as_facts(SceneSet(chosen.relabel(scenes)), words), scenes)
 
         images = {}
         if isinstance(formula, Under):
             with torch.no_grad():
-                view = self.asking(made).images[str(formula.transform)]
-            assert view.scenes is not None  # an image is a transformed scene
-            images[str(formula.transform)] = labelled(view.scenes)
-        try:
-            return Answers(labelled(made), images)
-        except RulekdError:
-            return None
+                image = self.asking(made).images[str(formula.transform)].scenes
+            assert image is not None  # an image is a transformed scene
+            images[str(formula.transform)] = labelled(image)
+        return Answers(labelled(made), images)
 
     def twinned(self, formula: Formula) -> bool:
         """Has any predicate of the formula a turned reading?"""

@@ -15,8 +15,8 @@ from rulekd.report.pictures import legend, picture
 def pair(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup | None:
     """Both sides by side; where nothing breaks the rule, that is said instead.
 
-    shown: scenes that the page shows already; others are preferred, and what is drawn is added. None where no scene
-    can be drawn.
+    Scenes without boxes (rows of a table, say) are told by their answers alone. shown: scenes that the page shows
+    already; others are preferred, and what is shown is added. None where there is nothing to say.
     """
     evidence = rule.evidence
     if evidence is None:
@@ -24,8 +24,9 @@ def pair(rule: Rule, graph: KnowledgeGraph, shown: set[str]) -> Markup | None:
     kept = _figure(rule, "kept", evidence.examples, graph, shown)
     broken = _figure(rule, "broken", evidence.counterexamples, graph, shown) or _hunted(rule, graph, shown)
     if kept is None and broken is None:
-        return None
-    lost = _nothing("No supporting scene was kept with its boxes.", "")
+        untouched = evidence.teacher.support and not evidence.teacher.violations
+        return tag("div", _unbroken(rule), class_="pair") if untouched else None
+    lost = _nothing("No supporting scene was kept.", "")
     return tag("div", kept or lost, broken or _unbroken(rule), class_="pair")
 
 
@@ -45,7 +46,7 @@ def _unbroken(rule: Rule) -> Markup:
     assert rule.evidence is not None  # as in pair
     teacher, hunt = rule.evidence.teacher, rule.evidence.hunt
     if teacher.violations:
-        return _nothing("No breaking scene was kept with its boxes.", f"{teacher.violations:,} groundings break it.")
+        return _nothing("No breaking scene was kept.", f"{teacher.violations:,} groundings break it.")
     among = f"among {teacher.support:,} live groundings in {teacher.units:,} units"
     if hunt is not None and hunt.asked:
         found = f"{hunt.broken:,} in" if hunt.broken else "nor in any of"
@@ -66,18 +67,19 @@ def _figure(
     head: str = "",
     more: Sequence[str] = (),
 ) -> Markup | None:
-    """The first of the citations that can be drawn, preferably of a scene that is not ``shown`` yet; it is then.
+    """The first of the citations that can be shown, preferably of a scene that is not ``shown`` yet; it is then.
 
     head: of the caption, where it is not one of the given scenes. more: further lines of it.
     """
     for citation in sorted(cited, key=lambda c: c.scene in shown):
         world = graph.worlds.get(citation.world) if citation.world is not None else None
         drawn = None if world is None else _drawn(rule.formula, world, citation)
-        if drawn is not None and world is not None:
+        if world is not None and (drawn is not None or not world.objects):
             shown.add(citation.scene)
+            origin = f"made from {citation.scene}" if head else citation.scene
             head = head or ("✓ A scene that supports it" if verdict == "kept" else "✗ A scene that breaks it")
             said = (
-                f"{legend(world, citation)} · {citation.scene}",
+                f"{legend(world, citation)} · {origin}",
                 *_said(rule.formula, verdict, world, citation),
                 *more,
             )
@@ -104,15 +106,15 @@ def _drawn(formula: Formula, world: World, citation: Citation) -> Markup | None:
 def _said(formula: Formula, verdict: str, world: World, citation: Citation) -> list[str]:
     """What the network answered about the cited objects, atom by atom, and what is not known of the image."""
     if isinstance(formula, Under):
-        before = _answers(children(formula.law)[0], world, citation)
+        before = answers(children(formula.law)[0], world, citation)
         after = _answered_after(formula, verdict, world, citation)
         told = [f"answered before: {'; '.join(before)}" + (f"; after: {after}" if after else "")]
         if image(world, formula.transform) is None:
             why = "was drawn at random and not kept" if random(formula.transform) else "cannot be drawn"
             told.append(f"shown before the change only: what came after {formula.transform} {why}")
         return told
-    answers = _answers(formula, world, citation)
-    return [f"answered: {'; '.join(answers)}"] if answers else []
+    told = answers(formula, world, citation)
+    return [f"answered: {'; '.join(told)}"] if told else []
 
 
 def _answered_after(formula: Under, verdict: str, world: World, citation: Citation) -> str:
@@ -128,7 +130,7 @@ def _answered_after(formula: Under, verdict: str, world: World, citation: Citati
     return f"{right} {'yes' if (before or isinstance(formula.law, Implies)) == (verdict == 'kept') else 'no'}"
 
 
-def _answers(formula: Formula, world: World, citation: Citation) -> list[str]:
+def answers(formula: Formula, world: World, citation: Citation) -> list[str]:
     """``left_of(a, b) yes``, for every atom whose variables are all bound by the citation."""
     binding = dict(citation.binding)
     atoms = dict.fromkeys(part for part in walk(formula) if isinstance(part, Atom))

@@ -28,6 +28,8 @@ def gap(rules: Sequence[Rule]) -> Markup | None:
     said = (
         f"In {sure} of {len(told)} axioms the teacher surely breaks more than the data do (the intervals do not "
         "overlap): a student that keeps these rules can be better than its teacher. "
+        if sure
+        else f"In none of {len(told)} axioms does the teacher surely break more than the data do. "
     )
     said += (
         f"In {habits} the teacher obeys what the data surely break more often: habits of its own."

@@ -13,8 +13,10 @@ def hunt_words(hunt: Hunt) -> tuple[str, ...]:
     >>> print(*hunt_words(Hunt(Tried(2000, 0), Tried(500, 3), worst=1.25, note="views stay")), sep="; ")
     3 of 2,500 made scenes break it; at random 0 of 2,000, by gradient 3 of 500; worst by 1.2 log-odds; views stay
     """
-    ways = f"at random {hunt.random.broken:,} of {hunt.random.asked:,}"
-    ways += f", by gradient {hunt.gradient.broken:,} of {hunt.gradient.asked:,}"
+    tried = (("at random", hunt.random), ("by gradient", hunt.gradient))
+    ways = ", ".join(
+        f"{way} {one.broken:,} of {one.asked:,}" if one.asked else f"{way} not tried" for way, one in tried
+    )
     if hunt.worst is not None:
         ways += f"; worst by {hunt.worst:.1f} log-odds" if hunt.worst > 0 else f"; held by {-hunt.worst:.1f} log-odds"
     return tuple(filter(None, (f"{hunt.broken:,} of {hunt.asked:,} made scenes break it", ways, hunt.note)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kg import Kind, KnowledgeGraph, Rule, in_words
+from kg import Definition, Kind, KnowledgeGraph, Rule, in_words
 from rulekd.report.citations import pair
 from rulekd.report.contents import Arm
 from rulekd.report.hunts import hunt_words, probe_words
@@ -30,11 +30,14 @@ def rules(told: Sequence[Rule], graph: KnowledgeGraph, arms: Sequence[Arm] = ())
 def _rule(rule: Rule, graph: KnowledgeGraph, arms: Sequence[Arm], shown: set[str]) -> Markup:
     evidence = rule.evidence
     assert evidence is not None  # those that are told have evidence
-    said = [rule.name, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
+    named = [rule.name] if rule.name != rule.text else []
+    said = [*named, *([rule.kind.value] if rule.kind is not Kind.UNKNOWN else []), rule.status.value]
     told: list[tuple[str, Sequence[str]]] = [
         ("obeyed by the teacher", ledger_words(evidence.teacher)),
         ("true in the data", ledger_words(evidence.data)),
     ]
+    if evidence.definition is not None:
+        told.append(("as a definition", _defined(evidence.definition)))
     if evidence.probes is not None:
         told.append(("probed", probe_words(evidence.probes)))
     if evidence.hunt is not None:
@@ -54,6 +57,14 @@ def _rule(rule: Rule, graph: KnowledgeGraph, arms: Sequence[Arm], shown: set[str
         pair(rule, graph, shown),
         class_="card",
     )
+
+
+def _defined(definition: Definition) -> tuple[str, ...]:
+    """How well it tells what it defines, and its thresholds: what (.., ..) leaves open, what [.., ..] estimates."""
+    measured = (("the teacher's answers", definition.fidelity), ("the labels", definition.truth))
+    told = " and ".join(f"{percent(value)} of {whose}" for whose, value in measured if value is not None)
+    thresholds = "; ".join(f"{one.literal}: {one}" for one in definition.thresholds)
+    return (f"macro-F1 {told}" if told else "", f"thresholds: {thresholds}" if thresholds else "")
 
 
 def _broken(rule: Rule, arms: Sequence[Arm]) -> list[str]:

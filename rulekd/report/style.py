@@ -163,7 +163,7 @@ _STRIPS = """
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 16px; }
 .panels { margin-top: 16px; }
 .strips { padding: 0; list-style: none; }
-.strips li { display: grid; grid-template-columns: minmax(0, 34%) minmax(0, 1fr) 8.5em; column-gap: 20px; }
+.strips li { display: grid; grid-template-columns: minmax(0, 34%) minmax(0, 1fr) 9.5em; column-gap: 20px; }
 .strips li { align-items: center; font-size: 0.9rem; line-height: 1.3; }
 .strips li + li { border-top: 1px solid var(--grid); }
 .panels .strips li { grid-template-columns: minmax(0, 1fr) max-content; row-gap: 0; padding-top: 6px; }
@@ -235,6 +235,17 @@ _PAPER = """
   details:not([open]) > summary::after { font-weight: 400; color: var(--faint); }
 }
 """
+
+#: Of a picture that is a file of its own: the same colours and shapes, without what places it on a page.
+PICTURE_STYLE = "\n".join(
+    (
+        _PALETTE,
+        *(line for line in _PICTURES.splitlines() if not line.startswith(("svg {", "svg[", ".chart", ".legend"))),
+        _COLOURS,
+        ".sheet { fill: var(--card); } svg .kept { fill: var(--good); } svg .broken { fill: var(--bad); }",
+        "svg .rule { font: 600 13px ui-monospace, monospace; }",
+    )
+)
 
 STYLE = "".join(
     (_PALETTE, _PAGE, _TABLES, _VERDICTS, _RULES, _PICTURES, _STRIPS, _COLOURS, _NARROW, _PAPER),

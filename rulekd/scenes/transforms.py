@@ -22,7 +22,8 @@ from rulekd.scenes.scenes import Scenes, turn_about_z
 
 #: What a transform does to boxes beside moving their centres. keep: nothing. turn: yaw grows by the angle. reflect:
 #: yaw is mirrored. swap: yaw is mirrored, width and depth trade places. tilt: extents trade places with the height.
-Effect = Literal["keep", "turn", "reflect", "swap", "tilt"]
+#: trade: boxes trade places with each other. alone: one object is moved without the others.
+Effect = Literal["keep", "turn", "reflect", "swap", "tilt", "trade", "alone"]
 
 #: How far a yaw may be from a multiple of 90 degrees, in radians, where a transform tilts boxes; and how far, by
 #: component, a view's up may be from the file's z.
@@ -84,9 +85,13 @@ def apply(transform: Transform, scenes: Scenes, generator: torch.Generator | Non
     kind, values = _found(transform)
     for name, reason in _obstacles(kind, values, scenes):
         raise RulekdError(f"'{transform}' cannot act on {name}: {reason}", hint="Leave this transform out.")
+    if kind.effect == "trade":
+        return _traded(scenes)
     square = scenes.size is not None or scenes.yaw is not None
     motion = kind.make(Draw(len(scenes), values, square, generator))
     moved = _moved(motion, scenes)
+    if kind.effect == "alone":
+        return _first_only(moved, scenes)
     size, yaw = _boxes(kind, motion, scenes)
     return replace(moved, size=size, yaw=yaw, labels={}, label_valid={})
 
@@ -164,6 +169,35 @@ def _moved(motion: Motion, scenes: Scenes) -> Scenes:
     return replace(scenes, **changes)  # type: ignore[arg-type] # only tensors are replaced
 
 
+def _traded(scenes: Scenes) -> Scenes:
+    """The boxes and points of the real objects in reverse order; attributes stay with their objects."""
+    real = scenes.mask
+    rank = real.cumsum(1)
+    wanted = real.sum(1, keepdim=True) + 1 - rank  # the rank of the object whose box is taken
+    place = (real[:, None, :] & (rank[:, None, :] == wanted[:, :, None])).long().argmax(2)
+    place = torch.where(real, place, torch.arange(real.shape[1], device=real.device))
+
+    def act(values: Tensor | None) -> Tensor | None:
+        if values is None:
+            return None
+        index = place.reshape(*place.shape, *(1,) * (values.dim() - 2))
+        return torch.take_along_dim(values, index, 1)
+
+    boxes = {name: act(getattr(scenes, name)) for name in ("center", "size", "yaw", "points")}
+    return replace(scenes, **boxes, labels={}, label_valid={})  # type: ignore[arg-type] # only tensors are replaced
+
+
+def _first_only(moved: Scenes, scenes: Scenes) -> Scenes:
+    """The first real object where it was moved to, all others where they were."""
+    first = (scenes.mask & (scenes.mask.cumsum(1) == 1))[..., None]
+    center, points = scenes.center, scenes.points
+    if center is not None and moved.center is not None:
+        center = torch.where(first, moved.center, center)
+    if points is not None and moved.points is not None:
+        points = torch.where(first[..., None], moved.points, points)
+    return replace(scenes, center=center, points=points, labels={}, label_valid={})
+
+
 def _mean(scenes: Scenes) -> Tensor:
     """(B, 3) metres: the mean of the objects' centres, or of their points where there are no centres."""
     centers = scenes.center if scenes.center is not None else scenes["points"][..., :3].mean(2)
@@ -233,6 +267,14 @@ def _translate(draw: Draw) -> Motion:
     radius = (draw.values[0] if draw.values else RANDOM_SHIFT) * draw.uniform(0, 1)[:, 0].sqrt()
     angle = draw.uniform(0, 2 * math.pi)[:, 0]
     return _motion(draw, shift=torch.stack([radius * angle.cos(), radius * angle.sin(), torch.zeros_like(angle)], -1))
+
+
+def _translate_first(draw: Draw) -> Motion:
+    """A shift in space, not in plan: a control, under which hardly a relation stays."""
+    if len(draw.values) >= 2:
+        return _translate(draw)
+    reach = draw.values[0] if draw.values else RANDOM_SHIFT
+    return _motion(draw, shift=draw.uniform(-reach, reach, 3))
 
 
 def _translate_along(axis: int) -> Callable[[Draw], Motion]:
@@ -305,6 +347,10 @@ TRANSFORMS: Mapping[str, Kind] = MappingProxyType(
         "scale": Kind(_scale, "keep", (0, 1), "factor", "everything grows; at random by 0.8 to 1.25"),
         "exchange_xy": Kind(_exchange(0, 1), "swap", (0, 0), "length", "right and away trade places"),
         "exchange_yz": Kind(_exchange(1, 2), "tilt", (0, 0), "length", "away and up trade places"),
+        "exchange_objects": Kind(
+            lambda draw: _motion(draw), "trade", (0, 0), "length", "boxes in reverse order: of two, they trade places"
+        ),
+        "translate_first": Kind(_translate_first, "alone", (0, 3), "length", "the first object alone; up to 1 m or d"),
         "exchange_xz": Kind(_exchange(0, 2), "tilt", (0, 0), "length", "right and up trade places"),
     }
 )

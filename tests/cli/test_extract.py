@@ -89,6 +89,8 @@ def test_nothing_is_overwritten(trained: Trained) -> None:
     [
         (["--families", "algbra"], "unknown family 'algbra'", "Did you mean 'algebra'?"),
         (["--tolerance", "3"], "--tolerance is 3.0", "fraction"),
+        (["--hunt", "--reach", "2"], "--reach is 2.0", "up to 1"),
+        (["--hunt", "--seconds", "0"], "--seconds 0.0", "more than 0"),
         (["--teacher", "room-transformer"], "untrained", "Train it first"),
         (["--teacher", "{folder}"], "no run directory", "--out"),
         (["--scenes", "{folder}/none.jsonl"], "no file of scenes", "scenes generate"),
@@ -100,3 +102,26 @@ def test_what_is_refused(trained: Trained, tmp_path: Path, words: list[str], err
     done = rulekd("extract", *usual, "--out", tmp_path / "g.kg.json", *given)
     assert_refused(done, error, hint)
     assert not (tmp_path / "g.kg.json").exists()
+
+
+def test_hunts_and_probes_are_kept_and_shown(bare: Path, exact: str, tmp_path: Path) -> None:
+    out = tmp_path / "g.kg.json"
+    words = ["extract", "--teacher", exact, "--scenes", bare, "--families", "pairs", "--seconds", 5]
+    assert rulekd(*words, "--hunt", "--probe", "--out", out).code == 0
+    law = "left_of(a, b) <-> right_of(b, a)"
+    shown = rulekd("kg", "show", out, law)
+    assert shown.code == 0
+    assert "hunted" in shown.out
+    assert "made scenes that break it: random 0 of 1,024, gradient 0 of 1,920" in shown.out
+    assert "changed: center" in shown.out
+    told = rulekd("kg", "show", out, law, "--json").value["evidence"]["hunt"]
+    assert told["random"] == {"asked": 1024, "broken": 0}
+    probed = [rule.name for rule in KnowledgeGraph.load(out).rules() if rule.evidence and rule.evidence.probes]
+    assert all("probed" in rulekd("kg", "show", out, name).out for name in probed)
+    assert "hunted" not in rulekd("kg", "show", _plain(tmp_path, words), law).out
+
+
+def _plain(tmp_path: Path, words: list[object]) -> Path:
+    out = tmp_path / "plain.kg.json"
+    assert rulekd(*words, "--out", out).code == 0
+    return out

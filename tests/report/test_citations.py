@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kg import Citation, Counterexample, Hunt, Ledger, Probe, Probes, Rule, Tried, Verdict, World
+from kg import Citation, Counterexample, Definition, Hunt, Ledger, Probe, Probes, Rule, Threshold, Tried, Verdict, World
 from rulekd.distillation.measures import Measures
 from rulekd.report import Arm
 from rulekd.report.citations import pair
@@ -60,7 +60,7 @@ def test_violations_without_a_scene_are_not_called_none() -> None:
     lost = replace(AGAINST, world=None)
     picture = drawn(ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, 1234, cited=[CITED], against=[lost], broken=5))
     said = picture.text(picture.every("p", "none")[0])
-    assert said == "No breaking scene was kept with its boxes. 5 groundings break it."
+    assert said == "No breaking scene was kept. 5 groundings break it."
     assert "No counterexample" not in picture.text()
 
 
@@ -117,7 +117,7 @@ def test_a_hunted_scene_stands_where_the_given_ones_have_none() -> None:
     _, broken = picture.every("figure")
     said = picture.text(broken)
     assert "✗ A made scene that breaks it" in said
-    assert "a = lamp 1, b = lamp 2" in said
+    assert "a = lamp 1, b = lamp 2 · made from room 1" in said
     assert "the teacher is wrong: labels keep the rule there" in said
     assert "found by gradient, things moved by up to 0.31 m; 90% of near copies break it" in said
     assert "4 of 300 made scenes break it" in picture.text()
@@ -135,11 +135,23 @@ def test_a_hunt_without_a_find_is_said() -> None:
     assert "1 of 50 live groundings break it, in 60 made scenes" in picture.text()
 
 
-def test_scenes_without_boxes_have_no_pictures() -> None:
-    bare = {"room 1": World(3, {"left_of": {(0, 1)}})}
-    rule = ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, cited=[CITED])
-    assert pair(rule, graph([rule], bare), set()) is None
-    assert pair(Rule(rule.formula), graph([rule], bare), set()) is None
+def test_scenes_without_boxes_are_told_by_their_answers() -> None:
+    picture = drawn(
+        ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, cited=[CITED]), {"room 1": World(3, {"left_of": {(0, 1)}})}
+    )
+    assert picture.every("svg") == []
+    assert "a = object 0, b = object 1 · room 1" in picture.text(picture.every("figure")[0])
+    assert "answered: left_of(a, b) yes; left_of(b, a) no" in picture.text()
+
+
+def test_without_any_scene_there_is_the_count_or_nothing() -> None:
+    counted = ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, 1234)
+    assert (
+        "No counterexample among 1,234 live groundings" in Picture(pair(counted, graph([counted]), set()) or "").text()
+    )
+    broken = ruled("left_of(a, b) -> ~left_of(b, a)", 0.02, 1234, broken=3)
+    assert pair(broken, graph([broken]), set()) is None
+    assert pair(Rule(counted.formula), graph([counted]), set()) is None
 
 
 def test_scenes_that_are_shown_already_give_way_to_others() -> None:
@@ -160,6 +172,17 @@ def test_pictures_lie_within_the_rule_that_they_are_about() -> None:
     assert len(picture.every("figure", under=second)) == 1
     assert "5 of 1,234 live groundings break it, in 20 units" in picture.text(first)
     assert "No counterexample" in picture.text(second)
+
+
+def test_a_definition_tells_its_thresholds() -> None:
+    rule = ruled("left_of(a, b) <-> right(a) <= left(b)", 0.02, cited=[CITED])
+    assert rule.evidence is not None
+    threshold = Threshold("right(a) <= left(b)", 0.0, -0.011, 0.02, "m", separates=True)
+    defined = Definition(0.991, 0.984, (threshold,))
+    rule = replace(rule, evidence=replace(rule.evidence, definition=defined))
+    picture = Picture(rules([rule], graph([rule], {"room 1": world()})))
+    assert "macro-F1 99.1 % of the teacher's answers and 98.4 % of the labels" in picture.text()
+    assert "thresholds: right(a) <= left(b): 0 m in (-0.011, 0.02)" in picture.text()
 
 
 def test_how_often_each_arm_breaks_a_rule_is_said() -> None:

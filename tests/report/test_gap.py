@@ -44,6 +44,7 @@ def test_where_a_student_can_win_is_counted_by_intervals() -> None:
     text = Picture(gap(RULES) or "").text()
     assert "In 2 of 4 axioms the teacher surely breaks more than the data do" in text
     assert "In 1 the teacher obeys what the data surely break more often" in text
+    assert "In none of 1 axioms does the teacher surely break more" in Picture(gap(RULES[:1]) or "").text()
     assert "In none do the data surely break more" in Picture(gap(RULES[:2]) or "").text()
 
 

@@ -251,5 +251,33 @@ def test_wrong_transforms_are_refused(transform: Transform, error: type[Exceptio
         apply(transform, random_scenes(2))
 
 
+#: Transforms that treat objects differently.
+ONE_BY_ONE = ("exchange_objects", "translate_first")
+
+
+def test_objects_trade_places_and_keep_their_attributes() -> None:
+    scenes = replace(random_scenes(4, most=4), tensors={})
+    moved = apply(Transform("exchange_objects"), scenes)
+    moved.check()
+    for scene, real in enumerate(scenes.mask):
+        places = real.nonzero()[:, 0]
+        for name in ("center", "size", "yaw", "points"):
+            assert torch.equal(moved[name][scene, places], scenes[name][scene, places.flip(0)]), name
+    assert torch.equal(moved["shape"], scenes["shape"])
+    twice = apply(Transform("exchange_objects"), moved)
+    assert torch.equal(twice["center"][scenes.mask], scenes["center"][scenes.mask])
+
+
+def test_the_first_object_moves_alone() -> None:
+    scenes = replace(random_scenes(4, most=4, view=False), tensors={})
+    moved = apply(parse_transform("translate_first(1, 0, 3)"), scenes)
+    shift = moved["center"] - scenes["center"]
+    for scene, real in enumerate(scenes.mask):
+        first, *others = real.nonzero()[:, 0].tolist()
+        assert shift[scene, first].tolist() == pytest.approx([1.0, 0.0, 3.0])
+        assert not shift[scene, others].any()
+        assert not (moved["points"] - scenes["points"])[scene, others].any()
+
+
 def test_every_transform_is_tested_here() -> None:
-    assert {text.split("(")[0] for text in [*MATRICES, *RANDOM]} == set(TRANSFORMS)
+    assert {text.split("(")[0] for text in [*MATRICES, *RANDOM, *ONE_BY_ONE]} == set(TRANSFORMS)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kg.errors import FileFormatError, RulekdError, unknown
-from rulekd.scenes.readers import boxes, clevr, jsonl
+from rulekd.scenes.readers import boxes, clevr, jsonl, vla3d
 from rulekd.scenes.readers.content import Content
 
 __all__ = ["READERS", "Content", "Reader", "check_writable", "read", "write"]
@@ -27,6 +27,8 @@ class Reader:
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "jsonl": Reader((".jsonl",), jsonl.read, "our own: JSON lines, one scene a line, everything kept"),
+        # before CLEVR: both end in .json
+        "vla3d": Reader((vla3d.GRAPH,), vla3d.read, "the scene graph of a VLA-3D home, its CSV files beside it"),
         "clevr": Reader((".json",), clevr.read, "official CLEVR scene JSON"),
         "csv": Reader((".csv",), boxes.read, "boxes, one object a row"),
     }

@@ -1,0 +1,210 @@
+"""Decisions: planted laws of rows and of scenes come back in words; what cannot be told is not."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+import kg
+import rulekd
+from kg import Iff, parse
+from kg.formulas import Compare, walk
+from rulekd.extraction.covers import covers
+from rulekd.extraction.decisions import decisions, mixed
+from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.disjunctions import Sample
+from rulekd.extraction.growth import front
+from rulekd.facts import Facts
+from rulekd.scenes import Scenes
+
+
+def rows(count: int, seed: int = 0) -> Scenes:
+    """Rows with three whole numbers and two words."""
+    generator = torch.Generator().manual_seed(seed)
+    return Scenes(
+        mask=torch.ones(count, 1, dtype=torch.bool),
+        numbers={
+            name: torch.randint(1, 6, (count, 1), generator=generator).double() for name in ("weight", "arm", "age")
+        },
+        categories={name: torch.randint(3, (count, 1), generator=generator) for name in ("head", "body")},
+        category_names={"head": ("round", "square", "star"), "body": ("round", "square", "star")},
+    )
+
+
+def decided(scenes: Scenes, truth: Tensor) -> str:
+    """The one definition that is proposed for given classes of rows."""
+    found = decisions(Discovery(Facts({"yes": truth}, mask=scenes.mask), scenes=scenes))
+    (formula,) = found.formulas
+    assert isinstance(formula, Iff)
+    return str(formula.right)
+
+
+def test_two_clauses_of_a_table() -> None:
+    scenes = rows(300)
+    truth = (scenes["head"] == scenes["body"]) | (scenes["age"] == 5)
+    assert set(decided(scenes, truth).split(" | ")) == {"body(a) = head(a)", "age(a) = 5"} or set(
+        decided(scenes, truth).split(" | ")
+    ) == {"head(a) = body(a)", "age(a) = 5"}
+
+
+def test_a_comparison_of_products() -> None:
+    scenes = rows(300, seed=1)
+    truth = scenes["weight"] * scenes["arm"] > scenes["age"] * scenes["age"]
+    assert decided(scenes, truth) == "age(a) * age(a) < weight(a) * arm(a)"
+
+
+def test_lines_on_a_board_in_one_sentence() -> None:
+    """All boards of 3 x 3 with four x: a line is three whose middle one lies midway between the others."""
+    boards = list(itertools.combinations(range(9), 4))
+    lines = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]
+    place = torch.arange(9)
+    mark = torch.zeros(len(boards), 9, dtype=torch.int64)
+    for number, board in enumerate(boards):
+        mark[number, list(board)] = 1
+    scenes = Scenes(
+        mask=torch.ones(len(boards), 9, dtype=torch.bool),
+        numbers={
+            "column": (place % 3).double().expand(len(boards), 9),
+            "row": (place // 3).double().expand(len(boards), 9),
+        },
+        categories={"mark": mark},
+        category_names={"mark": ("blank", "x")},
+    )
+    wins = torch.tensor([any(set(line) <= set(board) for line in lines) for board in boards])
+    found = decisions(Discovery(Facts({"win": wins}, mask=scenes.mask), scenes=scenes))
+    (formula,) = found.formulas
+    wanted = (
+        'win() <-> exists a, b, c: mark(a) = "x" & mark(b) = "x" & mark(c) = "x" '
+        "& column(a) + column(c) = 2 * column(b) & row(a) + row(c) = 2 * row(b)"
+    )
+    assert formula == parse(wanted)
+
+
+def test_a_class_of_scenes_from_the_other_predicates() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = {name: torch.rand(300, 5, generator=generator) < 0.4 for name in ("red", "small", "tall")}
+    values["touches"] = (torch.rand(300, 5, 5, generator=generator) < 0.2) & ~torch.eye(5, dtype=torch.bool)
+    pairs = values["touches"] & values["red"][:, :, None] & values["small"][:, None]
+    facts = Facts({**values, "good": pairs.any((1, 2))})
+    graph = rulekd.mine(facts, families=["decisions"])
+    (rule,) = graph.rules()
+    # The same law whichever object is called a.
+    assert {part.predicate for part in walk(rule.formula) if isinstance(part, kg.Atom)} == {
+        "good",
+        "red",
+        "touches",
+        "small",
+    }
+    assert sum(isinstance(part, kg.Atom) for part in walk(rule.formula)) == 4
+    assert rule.evidence is not None
+    assert rule.evidence.confirmed
+    assert rule.evidence.violations == 0
+
+
+def test_classes_without_a_law_are_not_proposed() -> None:
+    scenes = rows(200, seed=2)
+    noise = torch.rand(200, 1, generator=torch.Generator().manual_seed(3)) < 0.5
+    assert decisions(Discovery(Facts({"yes": noise}, mask=scenes.mask), scenes=scenes)).formulas == ()
+
+
+def test_few_scenes_are_all_looked_at_and_nothing_is_confirmed() -> None:
+    generator = torch.Generator().manual_seed(1)
+    red = torch.rand(40, 4, generator=generator) < 0.3
+    big = torch.rand(40, 4, generator=generator) < 0.5
+    graph = rulekd.mine(Facts({"red": red, "big": big, "good": (red & big).any(1)}), families=["decisions"])
+    (rule,) = graph.rules()
+    assert rule.id == kg.Rule(parse("good() <-> exists a: red(a) & big(a)")).id
+    assert rule.evidence is not None
+    assert not rule.evidence.confirmed
+    assert any("none is confirmed" in note for note in graph.notes)
+
+
+def test_made_rows_lie_between_rows() -> None:
+    scenes = Scenes(
+        mask=torch.ones(50, 1, dtype=torch.bool),
+        numbers={"smooth": torch.randn(50, 1), "whole": torch.randint(0, 4, (50, 1)).float()},
+        categories={"word": torch.randint(2, (50, 1))},
+        category_names={"word": ("no", "yes")},
+    )
+    made = mixed(scenes, 500)
+    made.check()
+    assert set(made["whole"].flatten().tolist()) <= {0.0, 1.0, 2.0, 3.0}
+    low, high = scenes["smooth"].min() - 1, scenes["smooth"].max() + 1
+    assert bool(((made["smooth"] > low) & (made["smooth"] < high)).all())
+    assert made["smooth"].std() == pytest.approx(float(scenes["smooth"].std()) * (2 / 3) ** 0.5, rel=0.25)
+    again = mixed(scenes, 500)
+    assert torch.equal(made["smooth"], again["smooth"]), "the same rows each time"
+
+
+class Sum(torch.nn.Module):
+    """Says yes where five attributes, weighted, exceed 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.nn.Parameter(torch.tensor([1.0, -0.8, 0.6, 0.5, -0.4, 0.0, 0.0]))
+
+    def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        """(B, 1, 7) -> log-odds."""
+        return {"yes": 5 * (rows @ self.weights)}
+
+
+def test_what_adds_up_is_told_as_a_sum() -> None:
+    generator = torch.Generator().manual_seed(0)
+    names = [f"f{number}" for number in range(7)]
+    scenes = Scenes(
+        mask=torch.ones(300, 1, dtype=torch.bool),
+        numbers={name: torch.randn(300, 1, generator=generator) for name in names},
+    )
+    network = rulekd.Predictor(Sum(), {"yes": 1}, inputs=lambda s: torch.stack([s[name] for name in names], -1))
+    graph = rulekd.extract(network, rulekd.SceneSet(scenes), families=["decisions"])
+    rule = graph.rules()[0]
+    assert rule.evidence is not None
+    assert rule.evidence.definition is not None
+    assert (rule.evidence.definition.fidelity or 0) > 0.93, "saw 0.97"
+    assert rule.evidence.definition.queries > 0
+    assert rule.provenance.family == "decisions"
+
+
+def brute_cover(truth: list[bool], holds: list[list[bool]]) -> bool:
+    """Is there a disjunction of conjunctions of up to two literals that tells the truth exactly?"""
+    pure = [
+        [all(holds[i][s] for i in chosen) for s in range(len(truth))]
+        for size in (1, 2)
+        for chosen in itertools.combinations(range(len(holds)), size)
+    ]
+    pure = [case for case in pure if not any(c and not t for c, t in zip(case, truth, strict=True))]
+    return all(any(case[s] for case in pure) for s, t in enumerate(truth) if t)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_exact_cover_is_found_where_there_is_one(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(6, 200, generator=generator) < 0.4
+    truth = (x[0] & x[1]) | (x[2] & x[3]) | x[4]
+    sample = Sample(x.double().numpy(), truth.numpy(), 1.0, 1.0, torch.ones(6, dtype=torch.int64).numpy())
+    assert brute_cover(truth.tolist(), x.tolist())
+    *_, last = covers(sample, 20, 10)
+    assert sample.score(last) == 1
+    assert len(last) == 3
+
+
+def test_a_front_rises_in_size_and_in_score() -> None:
+    generator = torch.Generator().manual_seed(4)
+    values = torch.rand(5, 400, generator=generator, dtype=torch.float64)
+    truth = ((values[0] > 0.3) & (values[1] < 0.6)) | (values[2] > 0.9)
+    sample = Sample(values.numpy(), truth.numpy(), 1.0, 1.0, torch.ones(5, dtype=torch.int64).numpy())
+    found = front(sample, 6, 3)
+    assert [one.literals for one in found] == sorted({one.literals for one in found})
+    assert all(one.score < two.score for one, two in itertools.pairwise(found))
+    assert found[-1].score > 0.99, "saw 1"
+
+
+def test_comparisons_say_no_words_that_are_not_there() -> None:
+    scenes = rows(200, seed=5)
+    truth = scenes["head"] == 2
+    text = decided(scenes, truth)
+    assert text == 'head(a) = "star"'
+    assert all(isinstance(part, Compare) for part in walk(parse(text)))
