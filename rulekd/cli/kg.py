@@ -144,6 +144,7 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
         tested = f"{verdict} at a tolerance of {percent(evidence.tolerance)}"
         lines += [
             ("teacher", _ledger(evidence.teacher)),
+            ("undoubted", _ledger(evidence.undoubted)),
             ("data", _ledger(evidence.data)),
             ("discovery", _ledger(evidence.discovery)),
             ("tested", f"{tested}; {evidence.examined:,} candidates of all families were examined"),

@@ -29,7 +29,8 @@ Boucheron, Lugosi and Massart, "Concentration inequalities", 2013, section 2.7 a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -120,7 +121,7 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
         moments = _closed_form(body, head, view.facts.objects.sum(1), len(shared))
     else:
         moments = sampled(left, right, view, other)
-    return Moments(*(part.flatten() for part in _fields(moments))).p_value(expects_more=expects_more)
+    return _each(moments, torch.flatten).p_value(expects_more=expects_more)
 
 
 def _several(view: View) -> bool:
@@ -163,11 +164,12 @@ def _of_group(group: Group, view: View) -> list[Moments]:
         found = _closed_form(left, right, view.facts.objects[scenes].sum(1), group.width, (one, other))
         parts.append([part.cpu() for part in _fields(found)])
     joined = [torch.cat(given) for given in zip(*parts, strict=True)]
-    found = [Moments(*(part[:, number] for part in joined)) for number in range(len(group.places))]
+    whole = Moments(joined[0], joined[1], joined[2], joined[3])
+    moments = [_each(whole, operator.itemgetter((slice(None), number))) for number in range(len(group.places))]
     if len(view.facts) >= FEW:
-        return found
-    normal = _normal(group, view, joined[1].sum(0), joined[2].sum(0)).tolist()
-    return [replace(one, normal=light) for one, light in zip(found, normal, strict=True)]
+        return moments
+    light = _normal(group, view, joined[1].sum(0), joined[2].sum(0)).tolist()
+    return [replace(one, normal=bool(normal)) for one, normal in zip(moments, light, strict=True)]
 
 
 def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> Tensor:
@@ -187,6 +189,11 @@ def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> Tensor:
                 total[draw] += (left[scene] @ moved.flatten(1).T)[one, other].double().cpu()
     deviations = (total - mean) / variance.sqrt().clamp_min(1e-9)
     return (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD)
+
+
+def _each(moments: Moments, act: Callable[[Tensor], Tensor]) -> Moments:
+    total, mean, variance, most = map(act, _fields(moments))
+    return Moments(total, mean, variance, most)
 
 
 def _fields(moments: Moments) -> tuple[Tensor, Tensor, Tensor, Tensor]:

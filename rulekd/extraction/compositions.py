@@ -45,11 +45,11 @@ def compositions(seen: Discovery) -> Proposals:
 
 
 def cells(made: Table) -> Iterator[Formula]:
-    """One rule a cell; a cell that nothing speaks for, and one that allows every head, says nothing."""
+    """One rule a cell; a cell that allows every head says nothing."""
     for i, first in enumerate(made.names):
         for j, second in enumerate(made.names):
             heads = [name for k, name in enumerate(made.names) if made.possible[i, j, k]]
-            if made.live[i, j] > 0 and 0 < len(heads) < len(made.names):
+            if 0 < len(heads) < len(made.names):
                 head = tuple(Atom(name, ("a", "c")) for name in heads)
                 yield _chain(Atom(first, ("a", "b")), Atom(second, ("a", "b")), head)
 

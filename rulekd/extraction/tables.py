@@ -13,7 +13,8 @@ wrong answers alone would be witnesses for the entry k of the cell i, j about
 
     E_ijk = sum_x (T_xjk r_xi + T_ixk r_xj + T_ijx r_xk)
 
-times. The entry is possible when T > 2 E. Where nothing disagrees, one witness is enough.
+times. The entry is possible when T > 2 E. Where nothing disagrees, one witness is enough. A cell that no triple speaks
+for follows from the others, as far as it does.
 """
 
 from __future__ import annotations
@@ -63,7 +64,20 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
         + torch.einsum("ixk,xj->ijk", triples, hidden)
         + torch.einsum("ijx,xk->ijk", triples, hidden)
     )
-    return Table(names, triples > 2 * wrong, triples.sum(2))
+    return Table(names, _closed(triples > 2 * wrong, triples.sum(2) > 0, converse), triples.sum(2))
+
+
+def _closed(possible: Tensor, seen: Tensor, converse: Tensor) -> Tensor:
+    """Cells that no triple speaks for allow what the other writings of a triangle allow, (G, G, G) bool.
+
+    i from a to b, j from b to c, k from a to c is also k to the converse of j, ending at i, and so on.
+    """
+    allowed = possible | ~seen[:, :, None]
+    for _ in range(3):  # the writings are made of two: read from c to a, and read from a over c to b
+        turned = allowed[converse][:, converse][:, :, converse].permute(1, 0, 2)
+        moved = allowed[:, converse].permute(2, 1, 0)
+        allowed = torch.where(seen[:, :, None], possible, allowed & turned & moved)
+    return allowed
 
 
 def _told(facts: Facts, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:

@@ -84,3 +84,17 @@ def test_mining_lists_every_cell_as_one_rule(listed: Tensor) -> None:
         if len(heads) < 6:
             head = " | ".join(f"{name}(a, c)" for name in heads)
             assert f"{NAMES[i]}(a, b) & {NAMES[j]}(b, c) -> {head}" in texts
+
+
+def test_a_cell_that_nothing_speaks_for_follows_from_the_others(listed: Tensor) -> None:
+    """No three intervals are the same: same after same is read off the other writings of a triangle."""
+    every = [list(pair) for pair in itertools.combinations(range(15), 2)]
+    made = intervals()[
+        torch.tensor([[x, x, y, z] for (x, y), z in itertools.product(every, range(0, 15, 2)) if z != x])
+    ]
+    said = relation(made[:, :, None], made[:, None])
+    distinct = torch.tensor([len({tuple(one) for one in scene}) >= 3 for scene in made.tolist()])
+    found = table(facts_of(said[distinct]), NAMES)
+    assert found is not None
+    assert found.live[3, 3] == 0
+    assert torch.equal(found.possible[3, 3], listed[3, 3])

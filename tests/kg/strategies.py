@@ -235,6 +235,7 @@ def evidences(draw: st.DrawFn, cited: Sequence[str] = ()) -> Evidence:
         draw(citations),
         draw(st.none() | hunts(cite)),
         draw(st.none() | probes(citations)),
+        undoubted=draw(st.none() | ledgers()),
     )
 
 
