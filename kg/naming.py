@@ -203,6 +203,8 @@ def in_words(formula: Formula) -> str:
     'After turning by 90 deg about z, a is bigger than b just as before.'
     >>> in_words(parse("~(above(a, b) & below(a, b))"))
     'Never: a is above b and a is below b.'
+    >>> in_words(parse("front(a, b) <-> ~behind(a, b)"))
+    'A is in front of b exactly when not (a is behind b).'
     """
     sentence = _sentence(formula)
     return f"{sentence[0].upper()}{sentence[1:]}."
@@ -249,6 +251,10 @@ _COMPARATIVES: Final = frozenset({
 })  # fmt: skip
 
 
+#: Sides that relate two objects: a is left of b.
+_SIDES: Final = {"left": "left of", "right": "right of", "front": "in front of", "back": "at the back of"}
+
+
 def _clause(formula: Formula) -> str:
     match formula:
         case Atom():
@@ -289,8 +295,8 @@ def _atom_words(atom: Atom) -> str:
     if not atom.arguments:
         return words
     first, *others = atom.arguments
-    if words in _COMPARATIVES and others:
-        words += " than"
+    if others:
+        words = f"{words} than" if words in _COMPARATIVES else _SIDES.get(words, words)
     # 'contains', 'touches', 'has_wheels' are verbs already
     verb = words.split()[0] in ("is", "has") or (words.endswith("s") and " " not in words and len(others) == 1)
     return " ".join([first, *([] if verb else ["is"]), words, ", ".join(others)]).rstrip()

@@ -249,10 +249,10 @@ class Evidence:
     examined: int = 0
     examples: tuple[Citation, ...] = ()
     counterexamples: tuple[Citation, ...] = ()
-    undoubted: Ledger | None = None
     hunt: Hunt | None = None
     probes: Probes | None = None
     definition: Definition | None = None
+    undoubted: Ledger | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))

@@ -35,6 +35,7 @@ from kg.formulas import (
     Number,
     Term,
     Under,
+    Word,
     children,
     features,
     terms_of,
@@ -110,6 +111,8 @@ class View:
                 return place(values, arguments, variables)
             case Number(value):
                 return torch.full((1,) * (len(variables) + 1), value, device=self.facts.objects.device)
+            case Word():
+                raise FormulaError(f"'{wanted}' is a word: there is no margin to it", hint="Compare numbers.")
             case Feature():
                 if self.scenes is None:
                     raise FormulaError(

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rulekd.constraints.degrees import Degrees
-from rulekd.constraints.kernel import Kernel, log_
+from rulekd.constraints.kernel import Kernel, log_, room
 
 #: Probabilities are multiplied by 2^60: the square of a scaled one, and a sum over 2,000 objects of the inverse of the
 #: least one, still fit float32.
@@ -145,8 +145,9 @@ def _blocks(ab: Tensor, ac: Tensor, bc: Tensor) -> Iterator[tuple[slice, slice, 
     count, size = ab.shape[:2]
     if not count or not size:
         return
-    step = max(1, BLOCK // size**3)
-    rows = size if step > 1 else max(1, BLOCK // size**2)
+    block = room(BLOCK, ab.device)
+    step = max(1, block // size**3)
+    rows = size if step > 1 else max(1, block // size**2)
     workspace = ab.new_empty(min(step, count), min(rows, size), size, size)
     for first in range(0, count, step):
         items = slice(first, min(first + step, count))

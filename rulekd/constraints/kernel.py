@@ -62,6 +62,11 @@ class Kernel(ABC):
         """The slopes of ``triple`` in each factor, without n^3 memory."""
 
 
+def room(block: int, device: torch.device) -> int:
+    """So many numbers are held at once: a block that fits a core's cache, or 64 of them where kernels are launched."""
+    return block if device.type == "cpu" else 64 * block
+
+
 def log_(numbers: Tensor) -> Tensor:
     """The natural logarithm in place."""
     if numbers.device.type != "cpu" or numbers.dtype != torch.float32:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from rulekd.constraints.clause import Axes, Clause, Literal, Source
-from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.kernel import Kernel, room
 from rulekd.constraints.stacks import Numbers, Stack
 from rulekd.truth import real_groundings
 
@@ -135,7 +135,7 @@ class Program:
     def _chunks(self, read: Sequence[Tensor], objects: Tensor) -> Iterator[slice]:
         batch, size = objects.shape
         per_scene = sum(len(rows) * size**arity for arity, rows in self.rows.items())
-        step = max(1, BLOCK // max(per_scene, 1))
+        step = max(1, room(BLOCK, objects.device) // max(per_scene, 1))
         for first in range(0, batch, step):
             yield slice(first, min(first + step, batch))
 

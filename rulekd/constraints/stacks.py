@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rulekd.constraints.clause import Axes
-from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.kernel import Kernel, room
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class Stack:
 
     def _chunks(self, numbers: Numbers) -> Iterator[slice]:
         largest = max(math.prod(numbers.shape(len(axes))) for axes in self.parts)
-        step = max(1, BLOCK // max(largest, 1))
+        device = next(iter(numbers.tables.values())).device
+        step = max(1, room(BLOCK, device) // max(largest, 1))
         for first in range(0, len(self.rows), step):
             yield slice(first, min(first + step, len(self.rows)))
 
