@@ -73,4 +73,4 @@ def test_answers_of_one_unit_are_no_more_than_one_answer() -> None:
     low, high = interval(values, truth, units, True, 0.0)
     assert low <= 0 <= high
     single = interval(values[:41], truth[:41], units[:41], True, 0.0)
-    assert high == pytest.approx(single[1], abs=0.2)
+    assert high >= single[1], "copies of an answer make nothing surer"
