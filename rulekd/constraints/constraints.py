@@ -84,18 +84,14 @@ def compile(
 
 
 def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
-    """The rules to train: of a graph its axioms, without rejected rules and habits; a single text is one rule.
+    """The rules to train: of a graph the axioms that somebody or something vouches for; a single text is one rule.
 
-    A habit of the teacher that a person has accepted is trained: a person's word counts before the labels.
+    Accepted ones are trained, rejected ones never: a person's word counts before the labels. Of suggested ones those
+    that were confirmed or that hold in the data, and those that come without evidence; no habits of the teacher.
     entailed: with the rules that follow from others.
     """
     if isinstance(rules, KnowledgeGraph):
-        found = rules.rules() if entailed else rules.axioms()
-        return [
-            r
-            for r in found
-            if r.status is not Status.REJECTED and (r.kind is not Kind.HABIT or r.status is Status.ACCEPTED)
-        ]
+        return [rule for rule in (rules.rules() if entailed else rules.axioms()) if _vouched_for(rule)]
     given = (
         [rules] if isinstance(rules, str | Formula | Rule) else list(rules) if isinstance(rules, Iterable) else [rules]
     )
@@ -107,6 +103,16 @@ def trainable(rules: Rules, *, entailed: bool = False) -> list[Rule]:
             )
     made = [rule if isinstance(rule, Rule) else Rule(parse(rule) if isinstance(rule, str) else rule) for rule in given]
     return list({rule.id: rule for rule in made}.values())
+
+
+def _vouched_for(rule: Rule) -> bool:
+    if rule.status is not Status.SUGGESTED:
+        return rule.status is Status.ACCEPTED
+    evidence = rule.evidence
+    if rule.kind is Kind.HABIT or evidence is None or evidence.confirmed:
+        return rule.kind is not Kind.HABIT
+    # A law of the data that the teacher breaks too often: there a student can beat its teacher.
+    return evidence.data is not None and evidence.data.rate is not None and evidence.data.rate <= evidence.tolerance
 
 
 class Constraints(nn.Module):

@@ -63,6 +63,9 @@ def distill(
             f"none of the {len(scenes)} scenes is in the train part", hint="Pass the whole set; it is split by group."
         )
     others = None if unlabelled is None else part_of(unlabelled, "train")
+    for transfer in given:
+        if isinstance(transfer, Rules):
+            transfer.check_geometry(taught.scenes.select([0]))
     student.dry_run(taught)
     if teacher is not None:
         teacher.dry_run(taught)

@@ -174,6 +174,12 @@ def _arms(
     if rules is None:
         notes.append("no rules are among the transfers: there is nothing to shuffle or to augment by")
     else:
+        rules.check_geometry(train.scenes.select([0]))
+        if rules.of_geometry:
+            notes.append(
+                f"{len(rules.of_geometry)} rules speak of geometry: where boxes are known they label scenes that "
+                "nobody labelled, in the judged arm only"
+            )
         alone = replace(rules, weight=0.0, augment=True)
         if alone.augmentation(list(student.vocabulary)) is not None:
             arms.append(Arm("soft+augmentation", lambda seed: [soft, alone]))

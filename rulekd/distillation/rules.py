@@ -8,18 +8,22 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from kg import RulekdError
+from kg import Rule, RulekdError
+from kg.formulas import Compare, walk
+from kg.normal import free_variables
 from rulekd.constraints import Constraints, compile, trainable
 from rulekd.constraints.constraints import Rules as Given
 from rulekd.constraints.plan import Backend
 from rulekd.constraints.semantics import Semantics
 from rulekd.distillation.augmentation import Augmentation
 from rulekd.distillation.transfers import Step, Transfer
+from rulekd.scenes import Scenes
+from rulekd.scenes.terms import compare
 
 
 @dataclass(frozen=True)
 class Rules(Transfer):
-    """Constraint losses from a graph (its axioms, without rejected rules and habits), or from rules or texts.
+    """Constraint losses from a graph (axioms that are vouched for, see ``trainable``), or from rules or texts.
 
     The term is ramp x ( mean over equalities, at sharpness 1 + mean over clauses, read at ``sharpness`` ): means and
     not sums, since sums at high weight collapse into a vacuous success. The ramp is linear over the first quarter of
@@ -53,6 +57,26 @@ class Rules(Transfer):
     def constraints(self) -> Constraints:
         """All rules, compiled; those under a transform train through augmentation and not here."""
         return compile(self.graph, self.semantics, self.p, sharpness=self.sharpness)
+
+    @property
+    def of_geometry(self) -> list[Rule]:
+        """The rules that speak of geometry: where boxes are known they label scenes as their comparisons say."""
+        return [
+            rule for rule in self.constraints.rules if any(isinstance(part, Compare) for part in walk(rule.formula))
+        ]
+
+    def check_geometry(self, scenes: Scenes) -> None:
+        """Raise where a rule reads of scenes what these do not have, before anything is trained."""
+        for rule in self.of_geometry:
+            try:
+                for part in walk(rule.formula):
+                    if isinstance(part, Compare):
+                        compare(part, scenes, free_variables(part))
+            except RulekdError as error:
+                raise RulekdError(
+                    f"rule {rule.name!r} cannot be read in these scenes: {error.message}",
+                    hint="Reject it for this training (kg reject), or give scenes that hold what it speaks of.",
+                ) from error
 
     def augmentation(self, predicates: list[str]) -> Augmentation | None:
         """How batches are transformed; None when the rules know no law under a transform."""

@@ -53,8 +53,10 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """Terms of the loss that taught next to nothing."""
-        return warnings_of(self.history)
+        """Terms of the loss that taught next to nothing, and rules of which none was trained."""
+        empty = [t.name for t in self.transfers if isinstance(t, Rules) and not t.constraints.rules]
+        said = "no rule was trained: none is confirmed, holds in the data, or was accepted (rulekd kg accept)"
+        return [*warnings_of(self.history), *(said for _ in empty)]
 
     @property
     def graph(self) -> KnowledgeGraph | None:

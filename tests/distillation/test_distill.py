@@ -11,7 +11,20 @@ import torch
 from torch import nn
 
 import rulekd
-from kg import FileFormatError, KnowledgeGraph, Rule, RulekdError, parse, parse_transform
+from kg import (
+    Evidence,
+    FileFormatError,
+    Kind,
+    KnowledgeGraph,
+    Ledger,
+    Rule,
+    RulekdError,
+    Status,
+    Vocabulary,
+    parse,
+    parse_transform,
+)
+from rulekd.constraints import trainable
 from rulekd.distillation.augmentation import Augmentation, carried
 from rulekd.distillation.calibration import best_threshold, calibrate, tied
 from rulekd.distillation.controls import shuffled
@@ -241,3 +254,43 @@ def test_rules_alone_do_not_see_unlabelled_targets(teacher: Predictor, some_room
     assert rulekd.Labels().loss(Step(batch, logits, 0.0)).item() == 0
     taught = replace(batch, taught=torch.ones(len(some_rooms), dtype=torch.bool))
     assert rulekd.Labels().loss(Step(taught, logits, 0.0)).item() > 0
+
+
+def test_only_rules_that_something_vouches_for_are_trained() -> None:
+    """Confirmed, true in the data, accepted, or written by hand; never a habit, a rejected one or an open question."""
+    held, broken = (Ledger(100, n, 50, n / 100, (0.0, 0.5)) for n in (0, 30))
+
+    def evidence(confirmed: bool, data: Ledger | None = None) -> Evidence:
+        return Evidence(teacher=held, data=data, tolerance=0.1, confirmed=confirmed)
+
+    rules = {
+        "a(x) -> b(x)": Rule(parse("a(x) -> b(x)")),
+        "a(x) -> c(x)": Rule(parse("a(x) -> c(x)"), evidence=evidence(True)),
+        "a(x) -> d(x)": Rule(parse("a(x) -> d(x)"), evidence=evidence(False)),
+        "b(x) -> c(x)": Rule(parse("b(x) -> c(x)"), evidence=evidence(False, held)),
+        "b(x) -> d(x)": Rule(parse("b(x) -> d(x)"), evidence=evidence(False, broken)),
+        "c(x) -> d(x)": Rule(parse("c(x) -> d(x)"), evidence=evidence(False), status=Status.ACCEPTED),
+        "d(x) -> a(x)": Rule(parse("d(x) -> a(x)"), evidence=evidence(True), status=Status.REJECTED),
+        "d(x) -> c(x)": Rule(parse("d(x) -> c(x)"), evidence=evidence(False, broken), kind=Kind.HABIT),
+    }
+    graph = KnowledgeGraph(Vocabulary(dict.fromkeys("abcd", 1)), list(rules.values()))
+    wanted = {"a(x) -> b(x)", "a(x) -> c(x)", "b(x) -> c(x)", "c(x) -> d(x)"}
+    assert {rule.id for rule in trainable(graph)} == {rules[text].id for text in wanted}
+
+
+def test_a_graph_without_a_vouched_rule_is_told_of(teacher: Predictor, some_rooms: SceneSet) -> None:
+    unsure = Rule(parse(LAWS[0]), evidence=Evidence(teacher=Ledger(9, 0, 3, 0.0, (0.0, 0.9))))
+    graph = KnowledgeGraph(some_rooms.vocabulary, [unsure])
+    student = rulekd.build("point-student", some_rooms, seed=0)
+    short = rulekd.Training(steps=2)
+    run = rulekd.distill(teacher, student, some_rooms, [rulekd.SoftLabels(), rulekd.Rules(graph)], training=short)
+    assert any("no rule was trained" in warning for warning in run.warnings)
+
+
+def test_a_rule_of_geometry_needs_scenes_that_have_it(teacher: Predictor, some_rooms: SceneSet) -> None:
+    """Points are all that these scenes hold: the definition is refused by name before anything is trained."""
+    bare = replace(some_rooms, scenes=replace(some_rooms.scenes, center=None, size=None, yaw=None), definitions={})
+    student = rulekd.build("point-student", bare, seed=0)
+    transfers = [rulekd.Labels(), rulekd.Rules(["left_of(a, b) <-> right(a) <= left(b)"])]
+    with pytest.raises(RulekdError, match=r"rule 'left_of\(a, b\) .* cannot be read in these scenes"):
+        rulekd.distill(None, student, bare, transfers, training=FEW)
