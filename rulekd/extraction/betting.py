@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 #: Shares of the stake and the logarithms of their weights.
-SMALLER = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+SMALLER = (0.01, 0.02, 0.03, *(place / 20 for place in range(1, 20)))
 STAKES = np.array([1.0, *SMALLER])
 LOG_WEIGHTS = np.log(np.array([0.5, *([0.5 / len(SMALLER)] * len(SMALLER))]))
 
@@ -30,7 +30,7 @@ def log_capital_below(values: ArrayLike, mean: float) -> float:
     """log capital of the gambler who bets that the mean lies below ``mean``; grows with ``mean``.
 
     >>> round(log_capital_below([0.0] * 10, 0.5), 2)          # log(0.5 * 2^10 + ...)
-    6.36
+    6.37
     """
     return _below(*_tally(values), mean)
 

@@ -40,7 +40,9 @@ def _cite(rule: Rule, view: View, images: Mapping[str, View], scenes: Tensor, *,
     wanted = part.broken if broken else part.live & ~part.broken
     found = []
     for place, scene in enumerate(scenes.tolist()):
-        where = torch.nonzero(wanted[place])[0].tolist()
+        # A world counts real objects only, in their order.
+        number = view.facts.objects[scene].long().cumsum(0) - 1
+        where = number[torch.nonzero(wanted[place])[0]].tolist()
         name = view.facts.name(scene)
         found.append(Citation(scene=name, binding=tuple(zip(part.variables, where, strict=True)), world=name))
     return tuple(found)
