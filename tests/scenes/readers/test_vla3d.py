@@ -189,7 +189,8 @@ def test_laws_of_the_homes_are_read_off_their_labels() -> None:
     graph = rulekd.mine(facts.only(["near", "above"]), tolerance=0.35, families=["algebra"])
     confirmed = {rule.text for rule in graph.rules() if rule.evidence and rule.evidence.confirmed}
     assert "near(a, b) <-> near(b, a)" in confirmed
-    assert rulekd.mine(facts.only(["near"]), families=["algebra"]).rules() == ()
+    shown = rulekd.mine(facts.only(["near"]), families=["algebra"]).rules()
+    assert not any(rule.evidence and rule.evidence.confirmed for rule in shown), "at 10 % there are too few units"
 
 
 Change = Callable[[dict[str, Any]], object]
