@@ -150,27 +150,9 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    wanted = [parse_transform(each) if isinstance(each, str) else each for each in transforms]
     families_run = list(families or FAMILIES)
-    if "transforms" not in families_run:
-        wanted = []
-    labelled = _labels(kept, teacher.vocabulary)
-
-    def ask(what: str, some: SceneSet) -> Facts:
-        report = None if progress is None else (lambda done: progress(what, done, len(some)))
-        return teacher.facts(some, progress=report)
-
-    images, label_images = {}, {}
-    for transform in wanted:
-        reason = _untestable(transform, kept)
-        if reason:
-            notes.append(f"under {transform}: not testable, {reason}")
-            continue
-        moved = kept.transformed(transform, seed=seed)
-        images[transform] = ask(f"under {transform}", moved)
-        if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
-            label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
-    whole = Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    wanted = transforms if "transforms" in families_run else ()
+    whole = _asked(teacher, kept, wanted, seed, notes, progress)
     notes += _settled(whole.facts)
     provenance = Provenance(
         source="mined",
@@ -179,7 +161,7 @@ def extract(
         part="discover / confirm of train and validate",
         seed=seed,
         versions=(("rulekd", version("rulekd")), ("torch", torch.__version__)),
-        queries=len(kept) * (1 + len(images)),
+        queries=len(kept) * (1 + len(whole.images)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     graph = _mine(
@@ -199,6 +181,34 @@ def extract(
     if hunt is not None:
         graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
+
+
+def _asked(
+    teacher: Predictor,
+    kept: SceneSet,
+    transforms: Sequence[Transform | str],
+    seed: int,
+    notes: list[str],
+    progress: Report | None,
+) -> Part:
+    """What the network says about the scenes and their images, and the labels of both; notes tell what cannot be asked."""
+    labelled = _labels(kept, teacher.vocabulary)
+
+    def ask(what: str, some: SceneSet) -> Facts:
+        report = None if progress is None else (lambda done: progress(what, done, len(some)))
+        return teacher.facts(some, progress=report)
+
+    images, label_images = {}, {}
+    for transform in [parse_transform(each) if isinstance(each, str) else each for each in transforms]:
+        reason = _untestable(transform, kept)
+        if reason:
+            notes.append(f"under {transform}: not testable, {reason}")
+            continue
+        moved = kept.transformed(transform, seed=seed)
+        images[transform] = ask(f"under {transform}", moved)
+        if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
+            label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
+    return Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
 
 
 def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
