@@ -191,7 +191,7 @@ def _asked(
     notes: list[str],
     progress: Report | None,
 ) -> Part:
-    """What the network says about the scenes and their images, and the labels of both; notes tell what cannot be asked."""
+    """What the network says about the scenes and their images, and the labels of both; what cannot be is noted."""
     labelled = _labels(kept, teacher.vocabulary)
 
     def ask(what: str, some: SceneSet) -> Facts:
