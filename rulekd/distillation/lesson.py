@@ -98,12 +98,21 @@ class Lesson:
             notes.append("the scenes have no labels: no arm learns from labels, and shuffled rules cannot be made")
         soft = teacher.facts(train)
         given = tuple(replace(t, groups=soft.exclusive) if isinstance(t, SoftLabels) else t for t in transfers)
-        arms = _arms(given, student, labels is not None, train, soft.exclusive, notes)
         made = cls(
-            teacher, train, held, test, labels, soft, teacher.facts(held), arms, share, training,
-            f"{scenes.source}, fingerprint {scenes.fingerprint}", tuple(notes),
-        )  # fmt: skip # a line each would say no more
-        steps = made.material(arms[-1], [0]).steps_for_all(training.batch_size) * training.epochs
+            teacher=teacher,
+            train=train,
+            held=held,
+            test=test,
+            labels=labels,
+            soft=soft,
+            decisions=teacher.facts(held),
+            arms=_arms(given, student, labels is not None, train, soft.exclusive, notes),
+            share=share,
+            training=training,
+            about_scenes=f"{scenes.source}, fingerprint {scenes.fingerprint}",
+            notes=tuple(notes),
+        )
+        steps = made.material(made.arms[-1], [0]).steps_for_all(training.batch_size) * training.epochs
         return replace(made, training=replace(training, steps=training.steps or steps))
 
     @property
