@@ -41,7 +41,6 @@ from kg.formulas import (
     Under,
     Word,
     children,
-    walk,
 )
 from kg.normal import free_variables, live
 from kg.objects import IDENTITY, Object, View
@@ -334,8 +333,3 @@ def _compare(formula: Compare, world: World, binding: Binding) -> bool:
     if math.isnan(left) or math.isnan(right):
         raise FormulaError(f"'{formula}' compares a number that is undefined, such as 0 / 0, at {dict(binding)}")
     return _COMPARE[formula.operator](left, right)
-
-
-def transforms_of(formula: Formula) -> tuple[str, ...]:
-    """The transforms that a formula speaks of, by their text: the keys that ``views`` must have."""
-    return tuple(dict.fromkeys(str(part.transform) for part in walk(formula) if isinstance(part, Under)))

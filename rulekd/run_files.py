@@ -5,8 +5,9 @@ Layer: beside facts; it imports kg alone, so that runs are listed on any machine
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def read_record(folder: Path | str) -> dict[str, Any]:
             f"{path} has version {version}; this program reads up to {RUN_VERSION}", hint="Use a newer rulekd."
         )
     return dict(record)
+
+
+def key_of(about: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits of what a piece of work is made with: only the same work goes on with what it left.
+
+    >>> key_of({"seed": 1, "steps": 2}) == key_of({"steps": 2, "seed": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def lying_in(folder: Path) -> set[str]:

@@ -53,9 +53,9 @@ def compare(
     take equal steps and are paired by seed; everything is held against each control, and against the teacher.
     """
     # training brings torch
-    from rulekd.cli.given import load_graph, load_scenes, refuse_existing
+    from rulekd.cli.given import load_graph, load_scenes, refuse_existing, settings_of
     from rulekd.cli.networks import load_student, load_teacher
-    from rulekd.distillation import Labels, Rules, SoftLabels, Training
+    from rulekd.distillation import Labels, Rules, SoftLabels
     from rulekd.distillation import compare as compare_students
     from rulekd.extraction import extract
     from rulekd.predictor import Predictor
@@ -63,8 +63,6 @@ def compare(
 
     folder = folder_for(out, resume)
     refuse_existing(folder, resume=resume, left=FINISHED)
-    if epochs is not None and steps is not None:
-        raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
     if seeds < 1:
         raise RulekdError(f"--seeds is {seeds}", hint="Give 1 or more; 10 for a verdict.")
     if Path(student).is_dir():
@@ -72,13 +70,7 @@ def compare(
             f"--student {student} is a run directory: every seed would start from its weights",
             hint="Name a built-in network, or module:build.",
         )
-    settings = Training(
-        epochs=40 if epochs is None else epochs,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        device=device,
-    )
+    settings = settings_of(epochs, steps, batch_size, learning_rate, device)
     beside = [SoftLabels(temperature), *([Labels(labels_weight)] if labels_weight else [])]
     graph = None if kg is None else load_graph(kg)
     pupil = load_student(student, load_scenes(scenes), 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
+from rulekd.distillation import Training
 from rulekd.run_files import CHECKPOINT, is_free
 from rulekd.scenes import SceneSet
 
@@ -53,6 +54,19 @@ def refuse_existing(out: Path, *, resume: bool = False, left: str = CHECKPOINT) 
         raise RulekdError(
             f"{out} cannot be made: nothing can be written in {parent}: {wrong.strerror}", hint="Choose another --out."
         ) from wrong
+
+
+def settings_of(epochs: int | None, steps: int | None, batch_size: int, learning_rate: float, device: str) -> Training:
+    """How to train, from the options that ``train`` and ``compare`` share: epochs or steps, 40 epochs unless said."""
+    if epochs is not None and steps is not None:
+        raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
+    return Training(
+        epochs=40 if epochs is None else epochs,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        device=device,
+    )
 
 
 def check_fraction(option: str, value: float) -> float:

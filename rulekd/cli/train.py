@@ -55,24 +55,16 @@ def train(
 ) -> None:
     """Train a network. Without --teacher and --kg: on labels alone."""
     # training brings torch
-    from rulekd.cli.given import load_graph, load_scenes, refuse_existing
+    from rulekd.cli.given import load_graph, load_scenes, refuse_existing, settings_of
     from rulekd.cli.networks import load_student, load_teacher
-    from rulekd.distillation import Training, distill
+    from rulekd.distillation import distill
     from rulekd.distillation.run import leave_interrupted
     from rulekd.run_files import CHECKPOINT
 
     refuse_existing(out, resume=resume)
-    if epochs is not None and steps is not None:
-        raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
     if temperature is not None and teacher is None:
         raise RulekdError(f"--temperature {temperature} without --teacher", hint="Soft labels come from a teacher.")
-    settings = Training(
-        epochs=40 if epochs is None else epochs,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        device=device,
-    )
+    settings = settings_of(epochs, steps, batch_size, learning_rate, device)
     given = load_scenes(scenes)
     fingerprint = given.fingerprint
     graph = None if kg is None else load_graph(kg)

@@ -6,7 +6,6 @@ its metadata hold the ledger so far and what the training was, so that no other 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 import threading
@@ -26,6 +25,7 @@ from kg import FileFormatError
 from kg.files import write_atomically
 from rulekd.distillation.ledger import Entry
 from rulekd.distillation.material import Sampler
+from rulekd.run_files import key_of
 
 if TYPE_CHECKING:  # the loop is built on this module
     from rulekd.distillation.trainer import Progress
@@ -45,7 +45,7 @@ class Checkpoint:
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path = path
-        self.key = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        self.key = key_of(about)
         self._written = time.monotonic()
 
     def due(self) -> bool:

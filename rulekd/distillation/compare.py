@@ -28,7 +28,7 @@ from kg import KnowledgeGraph, RulekdError
 from rulekd.constraints import trainable
 from rulekd.constraints.constraints import Rules as Given
 from rulekd.distillation.comparison import Comparison, Student
-from rulekd.distillation.distill import check
+from rulekd.distillation.distill import augmentations_of, check
 from rulekd.distillation.finished import Finished
 from rulekd.distillation.ledger import Entry
 from rulekd.distillation.lesson import Arm, Lesson
@@ -118,15 +118,13 @@ def teach(
     transfers = list(arm.of(seeds[0]))
     for student in students:
         check(lesson.teacher, student, transfers)
-    words = list(students[0].vocabulary)
-    augmentations = [made for t in transfers if isinstance(t, Rules) and (made := t.augmentation(words)) is not None]
     material, training = lesson.material(arm, seeds), lesson.training_of(arm)
     learner = students[0] if len(students) == 1 else students[0].with_module(Stack([s.module for s in students]))
-    ledgers = train(learner, material, transfers, augmentations, training, seeds, progress)
+    ledgers = train(learner, material, transfers, augmentations_of(transfers, learner), training, seeds, progress)
     if isinstance(learner.module, Stack):
         learner.module.unstack_([student.module for student in students])
-    for student in students:
-        student.module.eval()
+        for student in students:
+            student.module.eval()
     return ledgers
 
 

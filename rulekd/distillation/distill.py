@@ -12,6 +12,7 @@ import torch
 from kg import Formula, RulekdError
 from kg.formulas import Atom, walk
 from rulekd.constraints import trainable
+from rulekd.distillation.augmentation import Augmentation
 from rulekd.distillation.calibration import Score, calibrate
 from rulekd.distillation.checkpoints import Checkpoint
 from rulekd.distillation.labels import Labels
@@ -71,11 +72,8 @@ def distill(
         teacher.dry_run(taught)
     soft = None if teacher is None else teacher.facts(taught)
     if soft is not None:
-        given = [replace(t, groups=soft.exclusive) if isinstance(t, SoftLabels) else t for t in given]
+        given = grouped(given, soft)
     labels = labels_of(taught, student) if any(isinstance(t, Labels) for t in given) else None
-    augmentations = [
-        made for t in given if isinstance(t, Rules) and (made := t.augmentation(list(student.vocabulary))) is not None
-    ]
     material = Material.joined(
         taught.scenes,
         None if others is None else others.scenes,
@@ -92,7 +90,9 @@ def distill(
         "networks": [student.fingerprint, None if teacher is None else teacher.fingerprint],
     }
     kept = None if checkpoint is None else Checkpoint(Path(checkpoint), about)
-    (entries,) = train(student, material, given, augmentations, settings, [seed], progress, held_out, kept)
+    (entries,) = train(
+        student, material, given, augmentations_of(given, student), settings, [seed], progress, held_out, kept
+    )
     calibrate_on(student, held if len(held) else taught, teacher, given)
     return Run(predictor=student, history=tuple(entries), seed=seed, training=settings, transfers=tuple(given))
 
@@ -132,6 +132,17 @@ def _refuse_same(teacher: Predictor, student: Predictor) -> None:
                 f"teacher and student share the trainable weights {name!r}",
                 hint="Give the student weights of its own: student.with_module(copy.deepcopy(module)).",
             )
+
+
+def grouped(transfers: Sequence[Transfer], answers: Facts) -> list[Transfer]:
+    """The transfers, soft labels with the softmax groups that the teacher's answers declare."""
+    return [replace(t, groups=answers.exclusive) if isinstance(t, SoftLabels) else t for t in transfers]
+
+
+def augmentations_of(transfers: Sequence[Transfer], student: Predictor) -> list[Augmentation]:
+    """How batches are transformed: by the laws of each transfer that knows some."""
+    made = [t.augmentation(list(student.vocabulary)) for t in transfers if isinstance(t, Rules)]
+    return [one for one in made if one is not None]
 
 
 def tying_laws(transfers: Sequence[Transfer]) -> list[Formula]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from kg import FileFormatError
 from rulekd.distillation.comparison import Student
 from rulekd.distillation.ledger import Entry
 from rulekd.distillation.measures import Measures
+from rulekd.run_files import key_of
 
 
 class Finished:
@@ -23,7 +23,7 @@ class Finished:
 
     def __init__(self, path: Path | str | None, key: Mapping[str, Any]) -> None:
         self.path = None if path is None else Path(path)
-        self.key = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        self.key = key_of(key)
         self.students: dict[tuple[str, int], Student] = {}
         if self.path is None:
             return

@@ -12,7 +12,7 @@ from rulekd.constraints import trainable
 from rulekd.distillation.calibration import calibrate
 from rulekd.distillation.comparison import SUBJECT, TITLES
 from rulekd.distillation.controls import shuffled
-from rulekd.distillation.distill import labels_of, part_of, tying_laws
+from rulekd.distillation.distill import grouped, labels_of, part_of, tying_laws
 from rulekd.distillation.labels import Labels
 from rulekd.distillation.material import Material, Rows
 from rulekd.distillation.rules import Rules
@@ -97,7 +97,7 @@ class Lesson:
         if labels is None:
             notes.append("the scenes have no labels: no arm learns from labels, and shuffled rules cannot be made")
         soft = teacher.facts(train)
-        given = tuple(replace(t, groups=soft.exclusive) if isinstance(t, SoftLabels) else t for t in transfers)
+        given = tuple(grouped(transfers, soft))
         made = cls(
             teacher=teacher,
             train=train,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
@@ -88,7 +89,7 @@ class Examination:
         shared = [name for name in predictor.vocabulary if name in self.scenes.scenes.labels]
         f1 = at_half = precision = None
         if shared:
-            truth = labels_as_facts(self.scenes).only(shared)
+            truth = self._labels.only(shared)
             f1 = macro(shared, lambda name: _f1(answers, truth, name))
             half = replace(answers, thresholds={})
             at_half = macro(shared, lambda name: _f1(half, truth, name))
@@ -124,6 +125,10 @@ class Examination:
             live, broken = count(rule.formula, view, images)
             found[rule.name] = int(live.sum()), int(broken.sum())
         return found
+
+    @cached_property
+    def _labels(self) -> Facts:
+        return labels_as_facts(self.scenes)
 
     def _image(self, transform: Transform) -> SceneSet:
         """The scenes under a transform; the random ones are drawn with seed 0, so that all networks see the same."""
