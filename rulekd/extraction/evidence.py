@@ -49,6 +49,9 @@ LEVEL, CHANCE = 0.05, 0.01
 #: An e-value that refutes.
 REFUTED = math.log(20)
 
+#: What errors do to laws: this many times what all but one in five of the rules show.
+USUAL, COMMON = 2.0, 0.8
+
 #: Labels with more estimated errors than this share do not judge rules.
 ERROR_CAP = 0.02
 
@@ -180,8 +183,9 @@ def confirm(
     for place, one in enumerate(judged):
         one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + explained(one.formula, source))
         one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
-        if not bar.stated:
-            one.refuted = refuted(one.formula, said[place], source)
+    if not bar.stated:
+        for one, counted_so in zip(judged, refutations(candidates, said, source), strict=True):
+            one.refuted = counted_so
     if data is not None:
         _ask_data(judged, data, held, bar)
     in_teacher = benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
@@ -320,7 +324,7 @@ def undoubted(formulas: Sequence[Formula], source: Source) -> list[Tally]:
     return [by_place[place] for place in range(len(formulas))]
 
 
-def refuted(formula: Formula, counted: Tally, source: Source) -> bool:
+def refuted(formula: Formula, counted: Tally, source: Source, share: float = 1.0) -> bool:
     """Do undoubted facts break the rule more often than the errors left in them explain?
 
     counted: ``undoubted`` of the source. The e-value of "the rate is at most what errors explain" has reached 20. Where
@@ -329,7 +333,32 @@ def refuted(formula: Formula, counted: Tally, source: Source) -> bool:
     """
     if isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right)):
         return False
-    return bool(betting.log_capital_above(counted.rates, min(explained(formula, source), 1.0)) >= REFUTED)
+    return bool(betting.log_capital_above(counted.rates, min(share * explained(formula, source), 1.0)) >= REFUTED)
+
+
+def refutations(formulas: Sequence[Formula], counted: Sequence[Tally], source: Source) -> list[bool]:
+    """Which rules are refuted, when what errors explain is put to the test by the rules themselves.
+
+    ``explained`` is what errors give at most to a law of several body atoms. Of a rule that is not refuted, r is its
+    rate over what is explained. If most of these rules are laws, twice the r that four in five of them keep under says
+    what errors do here at most; where that is less than 1, all are judged again by that share of what is explained.
+    """
+    found = [refuted(formula, said, source) for formula, said in zip(formulas, counted, strict=True)]
+    several = [
+        place
+        for place, formula in enumerate(formulas)
+        if not (found[place] or _single(formula) or isinstance(formula, Under))
+        and len(counted[place].rates)
+        and explained(formula, source) > 0
+    ]
+    if not several:
+        return found
+    ratios = [float(counted[place].rates.mean()) / explained(formulas[place], source) for place in several]
+    share = USUAL * float(np.quantile(ratios, COMMON))
+    if 0 < share < 1:
+        for place in several:
+            found[place] = refuted(formulas[place], counted[place], source, share)
+    return found
 
 
 def explained(formula: Formula, source: Source) -> float:
