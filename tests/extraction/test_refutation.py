@@ -40,3 +40,10 @@ def test_where_errors_break_most_rules_as_often_as_they_may_none_is_refuted_for_
 def test_rules_that_nothing_ever_breaks_say_nothing_about_errors() -> None:
     counted = [broken_in(60), *(broken_in(0) for _ in LAWS[1:])]
     assert not any(refutations(LAWS, counted, source()))
+
+
+def test_facts_without_errors_allow_one_exception_in_a_thousand() -> None:
+    told = source()
+    clean = Source(told.view, told.view, told.view)
+    assert not refuted(LAWS[0], broken_in(8), clean), "8 of 8,000"
+    assert refuted(LAWS[0], broken_in(9), clean)
