@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from kg import And, Atom, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import matrices, oriented_atoms
+from rulekd.extraction.counting import blocks, matrices, oriented_atoms
 from rulekd.extraction.discovery import Discovery, Proposals
 
 
@@ -56,8 +58,11 @@ def functional_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
     rare everywhere would look functional.
     """
     atoms = oriented_atoms(seen.facts, 2)
-    partners = matrices(seen.facts, atoms)[0].sum(3)
-    some, several = (partners >= 1).double().sum((0, 2)), (partners >= 2).double().sum((0, 2))
+    some, several = (torch.zeros(len(atoms), dtype=torch.float64) for _ in range(2))
+    for index in blocks(seen.facts, len(atoms) * seen.facts.objects.shape[1] ** 2):
+        partners = matrices(seen.facts.select(index), atoms)[0].sum(3)
+        some += (partners >= 1).double().sum((0, 2)).cpu()
+        several += (partners >= 2).double().sum((0, 2)).cpu()
     for place, atom in enumerate(atoms):
         second = ("a", "c") if atom.arguments == ("a", "b") else ("c", "a")
         law = Not(And((atom, Atom(atom.predicate, second))))

@@ -4,6 +4,8 @@ A rule over a and c, or a body that runs through a third object b, is read as tw
 
     L_ac = sum_b X_ab Y_bc  (a chain),  X_ac Y_ac ...  (atoms of the same pair),  or both;    R_ac = any head holds,
 
+(an end of the chain may be several atoms, X_ab X'_ab, and what is asked of b alone stands in it as a row),
+
 with R false and W = 0 where the head may not be asked. Live groundings of ``body -> head`` are sum_ac L W, those that
 keep it sum_ac L R: one product of all bodies with all heads a scene counts every rule. Equivalences, exclusions and
 exhaustions of two atoms come from the same sums. Unary atoms stand in a matrix as rows or columns. What is over one
@@ -17,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -50,8 +53,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class Side:
-    """A body or a head. chain: two atoms through the middle object, or nothing. atoms: over the pair itself, all of
-    them required; with ``either``, one of them is enough."""
+    """A body or a head. chain: atoms of the middle object, some with either end, or nothing. atoms: over the pair
+    itself, all of them required; with ``either``, one of them is enough."""
 
     chain: tuple[Placed, ...]
     atoms: tuple[Placed, ...]
@@ -95,18 +98,14 @@ def _implication(body: Formula, head: Formula) -> TwoSided | None:
     if not 1 <= len(shared) <= 2 or len(middle) > 1:
         return None
     axis = {name: place for place, name in enumerate((*shared, *middle))}
-    placed = [_placed(atom, axis) for atom in (*bodies, *heads)]
+    placed = [placed_at(atom, axis) for atom in (*bodies, *heads)]
     if any(atom is None for atom in placed):
         return None
     atoms = [atom for atom in placed if atom is not None]
     chain = tuple(atom for atom in atoms[: len(bodies)] if 2 in atom.axes)
     direct = tuple(atom for atom in atoms[: len(bodies)] if 2 not in atom.axes)
-    if middle:
-        ends = [set(atom.axes) for atom in chain]
-        if ends == [{1, 2}, {0, 2}]:
-            chain, ends = chain[::-1], ends[::-1]
-        if ends != [{0, 2}, {1, 2}]:
-            return None
+    if middle and not {(0, 2), (1, 2)} <= {tuple(sorted(atom.axes)) for atom in chain}:
+        return None
     return TwoSided(Side(chain, direct), Side((), tuple(atoms[len(bodies) :]), True), Kind.IMPLIES, len(shared))
 
 
@@ -115,7 +114,7 @@ def _of_atoms(left: Atom, right: Atom, kind: Kind) -> TwoSided | None:
     if not 1 <= len(names) <= 2:
         return None
     axis = {name: place for place, name in enumerate(names)}
-    one, other = _placed(left, axis), _placed(right, axis)
+    one, other = placed_at(left, axis), placed_at(right, axis)
     if one is None or other is None or len(one.axes) != len(names) or len(other.axes) != len(names):
         return None
     return TwoSided(Side((), (one,)), Side((), (other,)), kind, len(names))
@@ -126,7 +125,8 @@ def _atoms(formula: Formula, join: type[And] | type[Or]) -> tuple[Atom, ...] | N
     return tuple(part for part in parts if isinstance(part, Atom)) if all(isinstance(p, Atom) for p in parts) else None
 
 
-def _placed(atom: Atom, axis: Mapping[str, int]) -> Placed | None:
+def placed_at(atom: Atom, axis: Mapping[str, int]) -> Placed | None:
+    """The atom in a matrix whose axes are named; None when it repeats an object or speaks of more than two."""
     axes = tuple(axis[name] for name in atom.arguments)
     return Placed(atom.predicate, axes) if len(set(axes)) == len(axes) and 1 <= len(axes) <= 2 else None
 
@@ -168,6 +168,7 @@ class Matrices:
         self.dtype = torch.float64 if self.objects**3 > EXACT_FLOAT32 else torch.float32
         self.pairs = facts.groundings(2)
         self._kept: dict[tuple[Placed, bool], Tensor] = {}
+        self._last: tuple[tuple[Placed, ...], Tensor] | None = None
 
     def atom(self, atom: Placed, *, valid: bool = False) -> Tensor:
         """(B, N) or (B, N, N), 0 or 1: truth, 0 where it may not be asked; or whether it may be."""
@@ -190,18 +191,24 @@ class Matrices:
             return self.valid(side) * torch.stack([self.atom(atom) for atom in side.atoms]).amax(0)
         result = None
         if side.chain:
-            first, second = (self._to_middle(atom) for atom in side.chain)
-            result = (first @ second.transpose(1, 2)) * self.pairs
+            result = self._chained(side.chain)
         for atom in side.atoms:
             result = self.atom(atom) if result is None else result * self.atom(atom)
         assert result is not None, "a side has atoms"
         return result
 
+    def _chained(self, chain: tuple[Placed, ...]) -> Tensor:
+        """(B, N, N): ways through a middle object. The last chain is kept: bodies that share it follow each other."""
+        if self._last is None or self._last[0] != chain:
+            ends = [[atom for atom in chain if end in atom.axes] for end in (0, 1)]
+            ends[0] += [atom for atom in chain if atom.axes == (2,)]
+            first, second = (reduce(torch.mul, [self._to_middle(atom) for atom in end]) for end in ends)
+            self._last = chain, (first @ second.transpose(1, 2)) * self.pairs
+        return self._last[1]
+
     def _to_middle(self, atom: Placed) -> Tensor:
         """(B, N, N): an end of the chain against the middle object."""
-        end = next(axis for axis in atom.axes if axis != 2) if len(atom.axes) == 2 else 0
-        moved = Placed(atom.predicate, tuple(0 if axis == end else 1 for axis in atom.axes))
-        return self.atom(moved)
+        return self.atom(Placed(atom.predicate, tuple(1 if axis == 2 else 0 for axis in atom.axes)))
 
     def valid(self, side: Side) -> Tensor:
         """(B, N) or (B, N, N), 0 or 1: where every atom of a side may be asked."""
