@@ -18,6 +18,7 @@ from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.concepts import concepts, measured
+from rulekd.extraction.conjunctions import conjunctions
 from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.counting import check_size
 from rulekd.extraction.decisions import decisions
@@ -42,6 +43,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "algebra": algebra,
     "pairs": pairs,
     "compositions": compositions,
+    "conjunctions": conjunctions,
     "transforms": transforms,
     "definitions": definitions,
     "decisions": decisions,

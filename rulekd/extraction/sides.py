@@ -27,11 +27,15 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or
 from rulekd.extraction.counting import EXACT_FLOAT32
+from rulekd.extraction.watch import Watch
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 
 #: Matrix entries of all sides that are held at once.
 BLOCK = 2**24
+
+#: Bodies that are crossed with all heads at once.
+SIDES = 128
 
 
 class Kind(Enum):
@@ -276,6 +280,33 @@ def stacked(group: Group, facts: Facts) -> Iterator[tuple[slice, Tensor, Tensor,
             [made.valid(side).flatten(1) if one else nothing for side, one in zip(group.lefts, single, strict=True)], 1
         )
         yield scenes, left, right, valid, torch.stack([made.valid(side).flatten(1) for side in group.rights], 1)
+
+
+def crossed(
+    lefts: Sequence[Side],
+    rights: Sequence[Side],
+    facts: Facts,
+    watch: Watch | None = None,
+    what: str = "",
+    rules: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """(live, hits) of every body with every head over the same two objects, summed over scenes, (I, J) float64.
+
+    what, rules: what is counted, and how many rules that is, for the watch.
+    """
+    live, hits = (torch.zeros(len(lefts), len(rights), dtype=torch.float64) for _ in range(2))
+    parts = [slice(first, first + SIDES) for first in range(0, len(lefts), SIDES)]
+    step = max(1, BLOCK // (4 * SIDES * facts.objects.shape[1] ** 2))
+    # Every body is counted on the same scenes, so that what is reached when the time is up is reached for all.
+    scenes = list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
+    for index in scenes if watch is None else watch.parts(what, rules, scenes):
+        here = facts.select(index)
+        for part in parts:
+            group = Group(2, (), (), tuple(lefts[part]), tuple(rights), (), ())
+            for _, left, right, _, asked in stacked(group, here):
+                live[part] += (left @ asked.transpose(1, 2)).double().sum(0).cpu()
+                hits[part] += (left @ right.transpose(1, 2)).double().sum(0).cpu()
+    return live, hits
 
 
 def tallies(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> tuple[Tensor, Tensor]:
