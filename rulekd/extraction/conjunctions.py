@@ -162,6 +162,8 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
     """Bodies of so many atoms of a pair; False when there was no going on."""
     bodies = list(islice(_grown(words, found, length), MOST + 1))
     what = f"bodies of {length} over a pair"
+    if not bodies:
+        return False
     explained = torch.zeros(len(bodies), len(words.atoms), dtype=torch.bool)
     if length > 1:
         for row, body in zip(explained, bodies, strict=True):
@@ -171,7 +173,7 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
         [[_asked(words, body, head) for head in range(len(words.atoms))] for body in bodies], dtype=torch.bool
     ).reshape(len(bodies), -1)
     asked &= ~explained
-    if not bodies or _too_dear(seen, found, what, len(bodies), int(asked.sum()), 2 * len(words.atoms)):
+    if _too_dear(seen, found, what, len(bodies), int(asked.sum()), 2 * len(words.atoms)):
         return False
     lefts = [_side([words.atoms[number] for number in body], PAIR) for body in bodies]
     rights = [_side([atom], PAIR, either=True) for atom in words.atoms]
@@ -230,12 +232,14 @@ def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
             if not (one.third in done and not one.middle)
         ]
     heads = [head for head in words.heads if words.relation(head)]
+    if not rows or not heads:
+        return
     asked = torch.tensor([[one.asked(words, found, head) for head in heads] for one in rows], dtype=torch.bool).reshape(
         len(rows), -1
     )
     objects = seen.careful.objects.shape[1]
     what = "chains with a third atom"
-    if not rows or _too_dear(seen, found, what, len(rows), int(asked.sum()), 2 * len(heads) + objects):
+    if _too_dear(seen, found, what, len(rows), int(asked.sum()), 2 * len(heads) + objects):
         return
     lefts = [_side(one.body(words), CHAIN) for one in rows]
     rights = [_side([_renamed(words.atoms[head], ENDS)], CHAIN, either=True) for head in heads]

@@ -127,8 +127,8 @@ def count_pairs(facts: Facts, arity: int, watch: Watch | None = None) -> PairCou
     parts = blocks(facts, size * facts.objects.shape[1] ** arity)
     for index in parts if watch is None else watch.parts(PAIRS[arity], size * size, parts):
         x, v = (m.flatten(2) for m in matrices(facts.select(index), atoms))
-        asked = _once(v).transpose(1, 2)
-        valid += _product(_once(v), asked)
+        asked = once(v).transpose(1, 2)
+        valid += _product(once(v), asked)
         first += _product(x, asked)
         both += _product(x, x.transpose(1, 2))
     return PairCounts(atoms, valid, first, both)
@@ -172,7 +172,7 @@ def count_chains(facts: Facts, watch: Watch | None = None) -> ChainCounts:
             """(M, M): triples that both atoms and a matrix over (a, c) make."""
             return _exact_sum((first @ head).reshape(len(head), size, objects**2) @ second)
 
-        shared = _once(v).shape[1] == 1
+        shared = once(v).shape[1] == 1
         if shared:
             live += closed(v[:, 0])[..., None]
         for head in range(len(heads)):
@@ -188,7 +188,7 @@ def blocks(facts: Facts, entries: int) -> list[Tensor]:
     return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
 
 
-def _once(valid: Tensor) -> Tensor:
+def once(valid: Tensor) -> Tensor:
     """(B, 1, ...) of a validity that is the same for every atom; else as it is."""
     return valid[:, :1] if valid.stride(1) == 0 else valid
 

@@ -76,6 +76,13 @@ class Source:
     blamed: Mapping[str, float] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @property
+    def believed(self) -> bool:
+        """Is nothing doubted? Then all facts and undoubted ones are the same."""
+        pairs = [(self.view, self.trusted), (self.view, self.unsure)]
+        pairs += [(self.images[name], self.trusted_images[name]) for name in self.images]
+        return all(_same_validity(one.facts, other.facts) for one, other in pairs)
+
     def share(self, predicate: str) -> float:
         """Share of the groundings at which a predicate is true."""
         if predicate not in self._shares:
@@ -83,6 +90,11 @@ class Source:
             valid = facts.validity(predicate)
             self._shares[predicate] = float((facts.crisp(predicate) & valid).sum()) / max(1, int(valid.sum()))
         return self._shares[predicate]
+
+
+def _same_validity(one: Facts, other: Facts) -> bool:
+    """Are the very same tensors their validity?"""
+    return one.valid.keys() == other.valid.keys() and all(one.valid[name] is other.valid[name] for name in one.valid)
 
 
 @dataclass(frozen=True)
@@ -175,7 +187,7 @@ def confirm(
     """
     held = _units(source.view.facts, bar.held_out)
     told = tallies_of(candidates, source.view, source.images)
-    said = undoubted(candidates, source)
+    said = told if source.believed else undoubted(candidates, source)
     judged = [_Candidate(formula) for formula in candidates]
     for place, one in enumerate(judged):
         one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + explained(one.formula, source))

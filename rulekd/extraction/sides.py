@@ -26,7 +26,7 @@ from torch import Tensor
 
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or
-from rulekd.extraction.counting import EXACT_FLOAT32
+from rulekd.extraction.counting import EXACT_FLOAT32, once
 from rulekd.extraction.watch import Watch
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
@@ -137,10 +137,10 @@ def placed_at(atom: Atom, axis: Mapping[str, int]) -> Placed | None:
 
 @dataclass(frozen=True)
 class Sums:
-    """What two sides of one rule have in common, by scene, (B,) float64 each.
+    """What the two sides of K rules of one kind have in common, by scene, (B, K) float64 each.
 
     left, right: groundings of either side where the other may be asked. both: common ones. valid: where both may be
-    asked (0 for bodies of several atoms, which need it not).
+    asked. An implication needs neither right nor valid: they are 0.
     """
 
     left: Tensor
@@ -149,7 +149,7 @@ class Sums:
     valid: Tensor
 
     def tally(self, kind: Kind) -> tuple[Tensor, Tensor]:
-        """(live, broken) groundings by scene."""
+        """(live, broken) groundings by scene, (B, K) each."""
         either = self.left + self.right - self.both
         match kind:
             case Kind.IMPLIES:
@@ -264,22 +264,28 @@ def groups(formulas: Sequence[Formula]) -> tuple[list[Group], list[int]]:
 def stacked(group: Group, facts: Facts) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
     """(scenes, L, R, V, W) in parts of the batch: bodies (B, I, M), heads (B, J, M), and where each may be asked.
 
-    M is N or N^2. V is 0 for bodies of several atoms.
+    M is N or N^2. V is 0 for bodies of several atoms. Where every head may be asked at the same groundings, W is one
+    row a scene, seen J times.
     """
     size = facts.objects.shape[1] ** group.width * (len(group.lefts) + len(group.rights)) * 2
     step = max(1, BLOCK // max(1, size))
+    named = {atom.predicate for side in group.rights for atom in side.atoms}
+    shared = named.isdisjoint(facts.valid)
     for first in range(0, len(facts), step):
         scenes = slice(first, min(first + step, len(facts)))
         index = torch.arange(scenes.start, scenes.stop, device=facts.objects.device)
         made = Matrices(facts if step >= len(facts) else facts.select(index), group.width)
         left = torch.stack([made.side(side).flatten(1) for side in group.lefts], 1)
         right = torch.stack([made.side(side).flatten(1) for side in group.rights], 1)
-        single = [not side.chain and len(side.atoms) == 1 for side in group.lefts]
-        nothing = torch.zeros_like(left[:, 0])
-        valid = torch.stack(
-            [made.valid(side).flatten(1) if one else nothing for side, one in zip(group.lefts, single, strict=True)], 1
-        )
-        yield scenes, left, right, valid, torch.stack([made.valid(side).flatten(1) for side in group.rights], 1)
+        valid = torch.zeros_like(left)
+        for place, side in enumerate(group.lefts):
+            if not side.chain and len(side.atoms) == 1:
+                valid[:, place] = made.valid(side).flatten(1)
+        if shared:
+            asked = made.valid(group.rights[0]).flatten(1)[:, None].expand_as(right)
+        else:
+            asked = torch.stack([made.valid(side).flatten(1) for side in group.rights], 1)
+        yield scenes, left, right, valid, asked
 
 
 def crossed(
@@ -304,7 +310,7 @@ def crossed(
         for part in parts:
             group = Group(2, (), (), tuple(lefts[part]), tuple(rights), (), ())
             for _, left, right, _, asked in stacked(group, here):
-                live[part] += (left @ asked.transpose(1, 2)).double().sum(0).cpu()
+                live[part] += (left @ once(asked).transpose(1, 2)).double().sum(0).cpu()
                 hits[part] += (left @ right.transpose(1, 2)).double().sum(0).cpu()
     return live, hits
 
@@ -315,21 +321,35 @@ def tallies(formulas: Sequence[Formula], view: View, images: Mapping[str, View] 
     broken = torch.zeros_like(live)
     batched, others = groups(formulas)
     for group in batched:
-        one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
         for scenes, left, right, valid, asked in stacked(group, view.facts):
-            pairs = [
-                _gathered(a, b, one, other) for a, b in ((left, asked), (valid, right), (left, right), (valid, asked))
-            ]
-            for number, place in enumerate(group.places):
-                sums = Sums(*(pair[:, number] for pair in pairs))
-                alive, wrong = sums.tally(group.kinds[number])
-                live[place, scenes], broken[place, scenes] = alive.long(), wrong.long()
+            for kind in dict.fromkeys(group.kinds):
+                chosen = [number for number, one in enumerate(group.kinds) if one is kind]
+                places = torch.tensor([group.places[number] for number in chosen])
+                sums = _sums(group, chosen, left, right, valid, asked)
+                alive, wrong = sums.tally(kind)
+                live[places, scenes], broken[places, scenes] = alive.T.long(), wrong.T.long()
     for place in others:
         alive, wrong = count(formulas[place], view, images)
         live[place], broken[place] = alive.cpu(), wrong.cpu()
     return live, broken
 
 
-def _gathered(left: Tensor, right: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """(B, K) float64 on the CPU: the products of all sides, of which each rule takes one."""
-    return (left @ right.transpose(1, 2)).cpu()[:, one, other].double()
+def _sums(group: Group, chosen: Sequence[int], left: Tensor, right: Tensor, valid: Tensor, asked: Tensor) -> Sums:
+    """What the two sides of the chosen rules of one kind have in common, (B, K) each."""
+    rows, one = torch.tensor([group.left_of[number] for number in chosen]).unique(return_inverse=True)
+    columns, other = torch.tensor([group.right_of[number] for number in chosen]).unique(return_inverse=True)
+    nowhere = torch.zeros(len(left), len(chosen), dtype=torch.float64)
+
+    def gathered(first: Tensor, second: Tensor) -> Tensor:
+        """(B, K) float64 on the CPU: the products of all sides, of which each rule takes one."""
+        same = once(second).shape[1] == 1
+        here = once(second) if same else second[:, columns]
+        return (first[:, rows] @ here.transpose(1, 2)).cpu()[:, one, 0 if same else other].double()
+
+    implies = all(group.kinds[number] is Kind.IMPLIES for number in chosen)
+    return Sums(
+        gathered(left, asked),
+        nowhere if implies else gathered(valid, right),
+        gathered(left, right),
+        nowhere if implies else gathered(valid, asked),
+    )
