@@ -21,6 +21,8 @@ def _laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
     if 2 not in seen.arities():
         return
     counts, chains = seen.pairs, seen.chains
+    if not seen.watch.begun("pairs"):
+        return
     size = len(counts.atoms) // 2
     for place in range(size):
         forward, backward = counts.atoms[place], counts.atoms[size + place]
@@ -31,6 +33,8 @@ def _laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
         yield Iff(forward, backward), seen.holds(either, either - both)
         yield Not(And((forward, backward))), seen.holds(either, both)
         yield Or((forward, backward)), seen.holds(valid, valid - either)
+        if not seen.watch.begun("compositions"):
+            continue
         live, hits = float(chains.live[place, place, place]), float(chains.hits[place, place, place])
         transitive = Implies(And((forward, Atom(name, ("b", "c")))), Atom(name, ("a", "c")))
         yield transitive, seen.holds(live, live - hits)

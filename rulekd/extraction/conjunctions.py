@@ -178,6 +178,8 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
     lefts = [_side([words.atoms[number] for number in body], PAIR) for body in bodies]
     rights = [_side([atom], PAIR, either=True) for atom in words.atoms]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()))
+    if not seen.watch.begun(what):
+        return False
     found.examined += int(asked.sum())
     held = seen.held(live, live - hits)
     for body, follows, some in zip(bodies, held | explained, live.amax(1) >= MIN_SUPPORT, strict=True):
@@ -192,7 +194,7 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
         ]
     chosen = (held & asked).nonzero().tolist()
     found.propose([_law([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen], 2)
-    return what not in seen.watch.unfinished
+    return what not in seen.watch.missed
 
 
 def _asked(words: Words, body: Sequence[int], head: int) -> bool:
@@ -244,6 +246,8 @@ def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
     lefts = [_side(one.body(words), CHAIN) for one in rows]
     rights = [_side([_renamed(words.atoms[head], ENDS)], CHAIN, either=True) for head in heads]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()))
+    if not seen.watch.begun(what):
+        return
     found.examined += int(asked.sum())
     chosen = (seen.held(live, live - hits) & asked).nonzero().tolist()
     found.propose([rows[row].law(words, heads[head]) for row, head in chosen], 3)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import networkx as nx
 
 from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import PairCounts, blocks, matrices
+from rulekd.extraction.counting import PAIRS, PairCounts, blocks, matrices
 from rulekd.extraction.discovery import Discovery, Proposals
 
 #: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
@@ -19,6 +19,8 @@ def pairs(seen: Discovery) -> Proposals:
     found = Proposals((), 0)
     for arity in sorted(seen.arities() & {1, 2}):
         counts = seen.unary if arity == 1 else seen.pairs
+        if not seen.watch.begun(PAIRS[arity]):
+            continue
         found += Proposals.gather(pair_laws(seen, counts, arity))
         found += Proposals.gather(exactly_one_laws(seen, counts, arity))
     return found

@@ -336,8 +336,8 @@ def tallies(formulas: Sequence[Formula], view: View, images: Mapping[str, View] 
 
 def _sums(group: Group, chosen: Sequence[int], left: Tensor, right: Tensor, valid: Tensor, asked: Tensor) -> Sums:
     """What the two sides of the chosen rules of one kind have in common, (B, K) each."""
-    rows, one = torch.tensor([group.left_of[number] for number in chosen]).unique(return_inverse=True)
-    columns, other = torch.tensor([group.right_of[number] for number in chosen]).unique(return_inverse=True)
+    rows, one = _numbered([group.left_of[number] for number in chosen])
+    columns, other = _numbered([group.right_of[number] for number in chosen])
     nowhere = torch.zeros(len(left), len(chosen), dtype=torch.float64)
 
     def gathered(first: Tensor, second: Tensor) -> Tensor:
@@ -353,3 +353,10 @@ def _sums(group: Group, chosen: Sequence[int], left: Tensor, right: Tensor, vali
         gathered(left, right),
         nowhere if implies else gathered(valid, asked),
     )
+
+
+def _numbered(places: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The different ones, and for each of all its number among these."""
+    different = sorted(set(places))
+    number = {place: count for count, place in enumerate(different)}
+    return different, [number[place] for place in places]
