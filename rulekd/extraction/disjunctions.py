@@ -194,7 +194,7 @@ def gain(hit: NDArray[Any], false: NDArray[Any], positive: float, negative: floa
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """The best cut of K columns and both sides at one place. columns: (K,). score, low, high: (2, K), below and above."""
+    """The best cut of K columns and both sides. columns: (K,). score, low, high: (2, K), below and above."""
 
     columns: NDArray[np.int64]
     score: Values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -27,9 +29,9 @@ def listed(known: Sample, open_sites: NDArray[np.bool_], covered: NDArray[np.boo
     """The best macro-F1 (scikit-learn's) of all thresholds of a column that leave some open site on either side."""
     numbers = np.unique(known.values[column][open_sites])
     scores = [0.0]
-    for low, high in zip(numbers[:-1], numbers[1:], strict=True):
+    for low, high in itertools.pairwise(numbers.tolist()):
         for above in (True, False):
-            sites = open_sites & Cut(column, above, float(low), float(high)).holds(known.values[column])
+            sites = open_sites & Cut(column, above, low, high).holds(known.values[column])
             said = covered | known.gathered(sites)
             scores.append(float(f1_score(known.truth, said, average="macro", zero_division=0)))
     return max(scores)
