@@ -108,7 +108,18 @@ def _without_numbers(question: Question, columns: Sequence[Column], grown: Grown
             allowed -= max(0, best[0] - wrong)
             conjunction = (*formula[number][:place], best[2], *formula[number][place + 1 :])
             formula = (*formula[:number], conjunction, *formula[number + 1 :])
-    return grown if formula is grown.formula else replace(grown, formula=formula)
+    return grown if formula is grown.formula else replace(grown, formula=_needed(columns, formula))
+
+
+def _needed(columns: Sequence[Column], formula: Disjunction) -> Disjunction:
+    """Without literals that hold wherever the others leave it to them: they have come to say nothing."""
+    for number, place in [(n, p) for n, conjunction in enumerate(formula) for p in range(len(conjunction))]:
+        conjunction, (free, others) = formula[number], _open(columns, formula, number, place)
+        holds = conjunction[place].holds(columns[conjunction[place].column].values)
+        if len(conjunction) > 1 and not (free & ~others & ~holds).any():
+            shorter = (*conjunction[:place], *conjunction[place + 1 :])
+            return _needed(columns, (*formula[:number], shorter, *formula[number + 1 :]))
+    return formula
 
 
 def _open(columns: Sequence[Column], formula: Disjunction, number: int, place: int) -> tuple[Bools, Bools]:
