@@ -54,7 +54,8 @@ class Discovery:
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
     tolerance, because the share on this part is only an estimate. whole: what was said about all scenes. raw: the
     facts as they were said, where doubt has been cast on some of ``facts``. scenes: what the facts are about, where
-    that is known. ask: the network, about other scenes, where it can be asked.
+    that is known. ask: the network, about other scenes, where it can be asked. everything: nothing is held back for
+    confirmation.
     """
 
     facts: Facts
@@ -65,6 +66,7 @@ class Discovery:
     raw: Facts | None = None
     scenes: Scenes | None = None
     ask: Callable[[Scenes], Facts] | None = None
+    everything: bool = False
 
     @property
     def said(self) -> Facts:

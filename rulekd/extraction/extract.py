@@ -330,7 +330,7 @@ def _few(whole: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery | None
     """Everything, where there are fewer than FEW independent units."""
     if len(set(whole.facts.units.tolist())) >= FEW:
         return None
-    return Discovery(whole.facts, scenes=whole.scenes, ask=ask)
+    return Discovery(whole.facts, scenes=whole.scenes, ask=ask, everything=True)
 
 
 def _unconfirmed(rule: Rule) -> Rule:

@@ -52,18 +52,18 @@ def written_simply(question: Question, columns: Sequence[Column], grown: Grown) 
     last, a literal with a number gives way to one without, such as ``left(a) >= left(b)``.
     """
     near = _gap_thresholds(columns, grown.formula)
-    plain = _judged(question, _written(columns, grown, {}), grown.literals)
+    plain = judged(question, _written(columns, grown, {}), grown.literals)
     best = plain
     for thresholds in (near, _round_thresholds(columns, grown, question.truth)):
-        judged = _judged(question, _written(columns, grown, thresholds), grown.literals)
-        if _as_good(question, judged, plain):
-            best = judged
+        moved = judged(question, _written(columns, grown, thresholds), grown.literals)
+        if _as_good(question, moved, plain):
+            best = moved
     bare = _without_numbers(question, columns, grown)
     if bare is not grown:
         thresholds = _round_thresholds(columns, bare, question.truth)
-        judged = _judged(question, _written(columns, bare, thresholds), bare.literals)
-        if _as_good(question, judged, plain):
-            best = judged
+        barest = judged(question, _written(columns, bare, thresholds), bare.literals)
+        if _as_good(question, barest, plain):
+            best = barest
     return best
 
 
@@ -139,7 +139,8 @@ def _open(columns: Sequence[Column], formula: Disjunction, number: int, place: i
     return free, others
 
 
-def _judged(question: Question, body: Formula, literals: int) -> Printed:
+def judged(question: Question, body: Formula, literals: int) -> Printed:
+    """A formula, and what its text says at the sites of a question."""
     said = told(body, question.sites)
     return Printed(body, literals, said, fidelity(said, question.truth))
 
