@@ -23,6 +23,7 @@ from rulekd.extraction.growth import conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import Printed, Question, at, extra_errors, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
+from rulekd.extraction.superlatives import superlatives
 from rulekd.scenes import Scenes
 
 #: Literals, and conjunctions, of one definition at most.
@@ -89,7 +90,7 @@ def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
         variables = VARIABLES[:arity]
         names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
         sites = sites_of(facts, scenes, variables)
-        columns = simple_columns(bases(sites), sites)
+        columns = [*simple_columns(bases(sites), sites), *superlatives(sites)]
         if not columns:
             continue
         units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]

@@ -348,7 +348,7 @@ def _few(whole: Part, given: Discovery) -> Discovery | None:
     """Everything, where there are fewer than FEW independent units."""
     if len(set(whole.facts.units.tolist())) >= FEW:
         return None
-    return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch)
+    return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch, everything=True)
 
 
 def _unconfirmed(rule: Rule) -> Rule:
