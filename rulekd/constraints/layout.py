@@ -13,7 +13,7 @@ from rulekd.constraints.clause import LETTERS, Source
 from rulekd.constraints.coherent import CoherentKernel
 from rulekd.constraints.consistency import ConsistencyKernel
 from rulekd.constraints.grounded import Grounded
-from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.kernel import Kernel, padded
 from rulekd.constraints.literals import Views, comparison
 from rulekd.constraints.plan import Backend, Planned, Term
 from rulekd.constraints.programs import Program
@@ -55,8 +55,8 @@ class Bundle:
         """Of every rule and run."""
         facts = views[""].facts
         read = [_read(source, views) for source in self.program.sources]
-        objects, padded = facts.objects, _padded(facts.objects)
-        sums = self.program(read, objects, padded)
+        objects = facts.objects
+        sums = self.program(read, objects, padded(objects))
         count = {k: _groundings(objects, k, runs) for k in {term.clause.variables for _, term in self.terms}}
         valid = torch.stack([count[term.clause.variables] for _, term in self.terms])
         means = sums.reshape(len(sums), runs, -1).sum(2) / valid.to(sums.dtype)
@@ -77,7 +77,7 @@ class Bundle:
         program = Program.of(clauses, self.program.kernel, self.program.sharpness, self.program.body)
         read = [_read(source, views) for source in program.sources]
         objects = views[""].facts.objects
-        return program.pulls(read, objects, _padded(objects))
+        return program.pulls(read, objects, padded(objects))
 
     def _weight(self, term: Term, given: set[int]) -> float:
         """A clause in which everything is given is judged and cannot train."""
@@ -127,10 +127,15 @@ class Layout:
 
     def _grounded(self, rule: str, grounded: Grounded, views: Views, runs: int) -> Measured:
         sums, count = grounded.sums(self.semantics, views, self.sharpness, soft=self.soft)
-        means = sums.reshape(len(sums), runs, -1).sum(2) / count.reshape(runs, -1).sum(1).clamp(min=1)
+        parts = sums if runs == 1 else sums.reshape(len(sums), runs, -1)
+        if count is None:  # all groundings count, so many of each scene
+            means = parts.mean(-1, keepdim=runs == 1)
+            means = means / each if (each := views[""].facts.objects.shape[1] ** len(grounded.variables)) > 1 else means
+        else:
+            means = parts.sum(-1, keepdim=runs == 1) / count.reshape(runs, -1).sum(1).clamp(min=1)
         if self.semantics.root != 1:
             means = (means + TINY) ** (1 / self.semantics.root)
-        return Measured((rule,), means.mean(0, keepdim=True))
+        return Measured((rule,), means if len(means) == 1 else means.mean(0, keepdim=True))
 
 
 def _read(source: Source, views: Views) -> Tensor:
@@ -141,13 +146,6 @@ def _read(source: Source, views: Views) -> Tensor:
         size = view.facts.objects.shape[1]
         return comparison(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
     return place(view.facts.values[source.formula.predicate], source.formula.arguments, variables)
-
-
-def _padded(objects: Tensor) -> bool:
-    """Is any place no object? Where it would cost a wait for the device, the answer is yes."""
-    if torch.compiler.is_compiling() or objects.device.type != "cpu":
-        return True
-    return not bool(objects.all())
 
 
 def _groundings(objects: Tensor, variables: int, runs: int) -> Tensor:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from rulekd.constraints.degrees import Degrees
-from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.kernel import Kernel, unrounded
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class ProductKernel(Kernel):
         return torch.ones((1,) * factor.dim(), dtype=factor.dtype, device=factor.device)
 
     def triple(self, ab: Tensor, ac: Tensor, bc: Tensor) -> Tensor:
-        with torch.autocast(ab.device.type, enabled=False):  # 8 bits of mantissa cannot hold a sum over n
+        with unrounded(ab.device):
             return torch.bmm(ab, bc).mul_(ac).sum((1, 2))
 
     def triple_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.autocast(ab.device.type, enabled=False):
+        with unrounded(ab.device):
             return torch.bmm(ac, bc.mT), torch.bmm(ab, bc), torch.bmm(ab.mT, ac)
