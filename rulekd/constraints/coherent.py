@@ -38,6 +38,9 @@ SCALE = 2.0**60
 #: Log-odds are held within these bounds; sigmoid(-122) * 2^60 is a normal number of float32.
 LIMIT = 122.0
 
+#: Half a log-odds in bits.
+HALF = 0.5 / math.log(2)
+
 #: Groundings that are held at once: half a megabyte, which stays in the cache of a core.
 BLOCK = 2**17
 
@@ -95,14 +98,20 @@ class CoherentKernel(Kernel):
     invalid: float = SCALE
     absent: float = 0.0
     given: tuple[float, float] = (SCALE, 2.0**-120)
+    sense: float = -HALF
+
+    @property
+    def factor(self) -> float:
+        """Numbers were filled in from bits."""
+        return -1 / HALF
 
     def fill(self, z: Tensor) -> None:
         # 2^60 / (1 + e^-z), where e^-z is the square of a number that does not overflow
-        z.clamp_(-LIMIT, LIMIT).mul_(-0.5 / math.log(2)).exp2_().mul_(SCALE**-0.5)
+        z.clamp_(-HALF * LIMIT, HALF * LIMIT).exp2_().mul_(SCALE**-0.5)
         z.mul_(z).add_(1 / SCALE).reciprocal_()
 
-    def slope(self, numbers: Tensor) -> Tensor:
-        return torch.mul(numbers, numbers).mul_(-1 / SCALE).add_(numbers)
+    def slope_(self, upstream: Tensor, numbers: Tensor) -> None:
+        upstream.mul_(numbers).addcmul_(upstream, numbers, value=-1 / SCALE)
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         return reduce(torch.add, parts)

@@ -25,18 +25,27 @@ class Kernel(ABC):
     absent: float
     #: The numbers of a given fact that is true, and of one that is false.
     given: tuple[float, float]
+    #: Log-odds are multiplied by it before they are filled in, and slopes after.
+    sense: float = 1.0
+    #: Is the value of a clause the product of its literals' numbers, summed over groundings?
+    multiplies: bool = False
+
+    @property
+    def factor(self) -> float:
+        """Slopes are multiplied by it."""
+        return 1.0
 
     @abstractmethod
     def fill(self, z: Tensor) -> None:
-        """In place, log-odds of literals become their numbers."""
+        """In place, log-odds of literals, times ``sense``, become their numbers."""
 
     def beside_given(self) -> Kernel:
         """The kernel to use where some literals are given."""
         return self
 
     @abstractmethod
-    def slope(self, numbers: Tensor) -> Tensor:
-        """d number / d log-odds, from the numbers; 0 where a place is no grounding."""
+    def slope_(self, upstream: Tensor, numbers: Tensor) -> None:
+        """In place, upstream times d number / d filled, up to ``factor``; 0 where a place is no grounding."""
 
     @abstractmethod
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -45,6 +54,10 @@ class Kernel(ABC):
     @abstractmethod
     def unjoin(self, slopes: Tensor, parts: Sequence[Tensor], number: int) -> Tensor:
         """From the slopes of a joined factor those of one of its parts, in the common shape or broadcasting to it."""
+
+    def pull_(self, into: Tensor, slopes: Tensor, parts: Sequence[Tensor], number: int) -> None:
+        """In place, what ``unjoin`` gives is added."""
+        into.add_(self.unjoin(slopes, parts, number))
 
     @abstractmethod
     def flat(self, factor: Tensor) -> Tensor:

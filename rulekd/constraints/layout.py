@@ -18,7 +18,6 @@ from rulekd.constraints.literals import Views, comparison
 from rulekd.constraints.plan import Backend, Planned, Term
 from rulekd.constraints.programs import Program
 from rulekd.constraints.semantics import Semantics
-from rulekd.truth import place
 
 #: Added before the p-th root, whose slope at 0 is infinite.
 TINY = 1e-12
@@ -54,7 +53,7 @@ class Bundle:
     def measure(self, views: Views, runs: int) -> Measured:
         """Of every rule and run."""
         facts = views[""].facts
-        read = [_read(source, views) for source in self.program.sources]
+        read = [_read(base, views) for base in self.program.bases]
         objects = facts.objects
         sums = self.program(read, objects, padded(objects))
         count = {k: _groundings(objects, k, runs) for k in {term.clause.variables for _, term in self.terms}}
@@ -62,7 +61,11 @@ class Bundle:
         means = sums.reshape(len(sums), runs, -1).sum(2) / valid.to(sums.dtype)
         if self.root != 1:
             means = (means + TINY) ** (1 / self.root)
-        given = {number for number, x in enumerate(read) if x.dtype == torch.bool}
+        given = {
+            source
+            for source, number in zip(self.program.sources, self.program.tensors, strict=True)
+            if read[number].dtype == torch.bool
+        }
         weights = [self._weight(term, given) for _, term in self.terms]
         if [number for number, _ in self.terms] == list(range(len(self.rules))) and set(weights) == {1.0}:
             return Measured(self.rules, means)
@@ -75,15 +78,15 @@ class Bundle:
         terms = [(0, term) for number, term in self.terms if self.rules[number] == rule]
         clauses = [(term.clause, term.scale) for _, term in terms]
         program = Program.of(clauses, self.program.kernel, self.program.sharpness, self.program.body)
-        read = [_read(source, views) for source in program.sources]
+        read = [_read(base, views) for base in program.bases]
         objects = views[""].facts.objects
         return program.pulls(read, objects, padded(objects))
 
-    def _weight(self, term: Term, given: set[int]) -> float:
+    def _weight(self, term: Term, given: set[Source]) -> float:
         """A clause in which everything is given is judged and cannot train."""
         if self.soft:
             return term.soft_weight
-        silent = given and all(self.program.sources.index(x.source) in given for x in term.clause.literals)
+        silent = given and all(x.source in given for x in term.clause.literals)
         return 0.0 if silent else term.weight
 
 
@@ -139,13 +142,13 @@ class Layout:
 
 
 def _read(source: Source, views: Views) -> Tensor:
-    """(B, N, ..., N), one axis a variable of the source: log-odds, or bool where it is given."""
+    """(B, N, ..., N): log-odds, or bool where it is given; of an atom one axis an argument, in the vocabulary's order."""
     view = views[source.view]
-    variables = tuple(LETTERS[: source.arity])
     if isinstance(source.formula, Compare):
+        variables = tuple(LETTERS[: source.arity])
         size = view.facts.objects.shape[1]
         return comparison(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
-    return place(view.facts.values[source.formula.predicate], source.formula.arguments, variables)
+    return view.facts.values[source.formula.predicate]
 
 
 def _groundings(objects: Tensor, variables: int, runs: int) -> Tensor:

@@ -77,21 +77,36 @@ class ProductKernel(Kernel):
     invalid: float = 0.0
     absent: float = 1.0
     given: tuple[float, float] = (0.0, 1.0)
+    sense: float = -1.0
+    multiplies: bool = True
+
+    @property
+    def factor(self) -> float:
+        """Of a p-th power."""
+        return self.p
 
     def fill(self, z: Tensor) -> None:
-        z.neg_().sigmoid_()
-        if self.p != 1:
+        z.sigmoid_()
+        if self.p == 2:
+            z.mul_(z)
+        elif self.p != 1:
             z.pow_(self.p)
 
-    def slope(self, numbers: Tensor) -> Tensor:
+    def slope_(self, upstream: Tensor, numbers: Tensor) -> None:
         broken = numbers if self.p == 1 else numbers.sqrt() if self.p == 2 else numbers ** (1 / self.p)
-        return torch.addcmul(numbers, numbers, broken, value=-1).mul_(-self.p)
+        upstream.mul_(numbers).addcmul_(upstream, broken, value=-1)
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         return reduce(torch.mul, parts)
 
     def unjoin(self, slopes: Tensor, parts: Sequence[Tensor], number: int) -> Tensor:
         return reduce(torch.mul, (part for other, part in enumerate(parts) if other != number), slopes)
+
+    def pull_(self, into: Tensor, slopes: Tensor, parts: Sequence[Tensor], number: int) -> None:
+        if len(parts) == 2:
+            into.addcmul_(parts[1 - number], slopes)
+        else:
+            into.add_(self.unjoin(slopes, parts, number))
 
     def flat(self, factor: Tensor) -> Tensor:
         return factor.flatten(2).sum(2) if factor.dim() > 2 else factor.clone()

@@ -1,11 +1,13 @@
 """From logits to the sum of each clause over the groundings of each scene, forwards and backwards.
 
-A program is two custom operators, ``sums`` and ``gradients``, so that ``torch.compile`` meets them whole. Between
-the passes nothing is kept but the logits: numbers of literals are made twice, for some scenes at a time.
+A program is one node of the graph, and for ``torch.compile`` two custom operators, ``sums`` and ``gradients``, that it
+meets whole. Between the passes nothing is kept but the logits: numbers of literals are made twice, for some scenes at
+a time, in memory that is asked for once a pass (to ask for it anew costs more than to fill it).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,11 +17,13 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from rulekd.constraints.clause import Axes, Clause, Literal, Source
+from kg.formulas import Atom
+from rulekd.constraints.clause import LETTERS, Axes, Clause, Literal, Source
 from rulekd.constraints.kernel import Kernel, room
 from rulekd.constraints.stacks import Numbers, Stack
-from rulekd.truth import real_groundings
+from rulekd.truth import place, real_groundings
 
 #: Numbers of literals that are held at once: two megabytes.
 BLOCK = 2**19
@@ -37,8 +41,9 @@ class Row:
 class Program:
     """Clauses of one semantics, stacked by pattern.
 
-    sharpness: log-odds are multiplied by it. body: the gradient of negative literals is. sources: what is read. rows:
-    by arity the literals. order: for each clause, its place among the stacked ones.
+    sharpness: log-odds are multiplied by it. body: the gradient of negative literals is. sources: what is read. bases:
+    one source for each tensor that is read, and tensors: the number of each source's tensor. rows: by arity the
+    literals. order: for each clause, its place among the stacked ones.
     """
 
     kernel: Kernel
@@ -49,6 +54,8 @@ class Program:
     stacks: tuple[Stack, ...]
     order: tuple[int, ...]
     handle: int = field(init=False)
+    bases: tuple[Source, ...] = field(init=False)
+    tensors: tuple[int, ...] = field(init=False)
 
     @classmethod
     def of(
@@ -77,31 +84,41 @@ class Program:
         return cls(kernel, sharpness, body, tuple(sources), made, tuple(stacks), tuple(order))
 
     def __post_init__(self) -> None:
+        base = [(x.formula.predicate, x.view) if isinstance(x.formula, Atom) else x for x in self.sources]
+        once = list(dict.fromkeys(base))
+        self.bases = tuple(self.sources[base.index(one)] for one in once)
+        self.tensors = tuple(map(once.index, base))
         self.handle = next(_NUMBERS)
         _PROGRAMS[self.handle] = self
 
     def __call__(self, read: Sequence[Tensor], objects: Tensor, padded: bool) -> Tensor:
-        """(clauses, B): sums over valid groundings. read: the tensor of each source, (B, N, ..., N), axes as spoken.
+        """(clauses, B): sums over valid groundings. read: the tensor of each base, (B, N, ..., N), as a network said it.
 
         objects: (B, N) bool. padded: is any of them False?
         """
-        made: Tensor = _sums(list(read), objects, padded, self.handle)
+        made: Tensor
+        if torch.compiler.is_compiling():
+            made = _sums(list(read), objects, padded, self.handle)
+        else:
+            made = _Sums.apply(self, objects, padded, *read)  # type: ignore[no-untyped-call] # torch's own
         return made if self.order == tuple(range(len(self.order))) else made[list(self.order)]
 
     def sums(self, read: Sequence[Tensor], objects: Tensor, padded: bool) -> Tensor:
         """What ``__call__`` gives, stacked order, without gradient."""
         parts = []
+        placed, rooms = self._placed(read), self._rooms(read, objects)
         for scenes in self._chunks(read, objects):
-            kernel, numbers = self._numbers(read, objects, padded, scenes)
+            kernel, numbers = self._numbers(placed, objects, padded, scenes, rooms)
             parts.append(torch.cat([stack.sums(kernel, numbers) for stack in self.stacks]))
         return torch.cat(parts, 1) if len(parts) != 1 else parts[0]
 
     def gradients(self, read: Sequence[Tensor], objects: Tensor, padded: bool, upstream: Tensor) -> list[Tensor]:
-        """Of sum(upstream * sums) in each source, in its shape and dtype."""
+        """Of sum(upstream * sums) in each base, in its shape and dtype."""
         kind = _dtype(read)
         found = [torch.zeros(x.shape, dtype=kind, device=x.device) for x in read]
+        into = self._placed(found)
         for scenes, row, slope in self._slopes(read, objects, padded, upstream):
-            found[row.source][scenes].add_(slope, alpha=self._sign(row))
+            into[row.source][scenes].add_(slope, alpha=self._sign(row))
         return [g if x.dtype == torch.bool else g.to(x.dtype) for g, x in zip(found, read, strict=True)]
 
     @torch.no_grad()
@@ -113,48 +130,80 @@ class Program:
             found[row.positive] += float(slope.abs().sum()) * abs(self._sign(row))
         return found[False], found[True]
 
+    def _placed(self, read: Sequence[Tensor]) -> list[Tensor]:
+        """For each source a view of its tensor, along the variables a, b, ..."""
+        return [
+            place(read[number], source.formula.arguments, tuple(LETTERS[: source.arity]))
+            if isinstance(source.formula, Atom)
+            else read[number]
+            for source, number in zip(self.sources, self.tensors, strict=True)
+        ]
+
     def _sign(self, row: Row) -> float:
-        return self.sharpness if row.positive else -self.sharpness * self.body
+        """d filled / d log-odds, and what its slope is multiplied by."""
+        turned = self.kernel.sense * self.kernel.factor * self.sharpness
+        return turned if row.positive else -turned * self.body
 
     def _slopes(
         self, read: Sequence[Tensor], objects: Tensor, padded: bool, upstream: Tensor
     ) -> Iterator[tuple[slice, Row, Tensor]]:
-        """For some scenes and one literal the gradient of sum(upstream * sums) in its log-odds, (scenes, N, ..., N)."""
+        """For some scenes and one literal the gradient of sum(upstream * sums) in its log-odds, up to its sign.
+
+        (scenes, N, ..., N); good until the next one is asked for.
+        """
+        placed = self._placed(read)
+        rooms, slope_rooms = self._rooms(read, objects), self._rooms(read, objects)
         for scenes in self._chunks(read, objects):
-            kernel, numbers = self._numbers(read, objects, padded, scenes)
-            slopes = {arity: torch.zeros_like(table) for arity, table in numbers.tables.items()}
+            kernel, numbers = self._numbers(placed, objects, padded, scenes, rooms)
+            tables = {arity: _part(slope_rooms[arity], table.shape).zero_() for arity, table in numbers.tables.items()}
+            slopes = Numbers(tables, numbers.batch, numbers.size, numbers.blank)
             for stack in self.stacks:
                 weight = upstream[stack.first : stack.first + len(stack.rows), scenes]
                 stack.add_slopes_(kernel, numbers, weight, slopes)
             for arity, rows in self.rows.items():
-                by_row = slopes[arity].mul_(kernel.slope(numbers.tables[arity]))
-                for row, slope in zip(rows, by_row.unbind(0), strict=True):
-                    if read[row.source].dtype != torch.bool:
+                filled = numbers.tables[arity].unbind(0)
+                for row, slope, number in zip(rows, tables[arity].unbind(0), filled, strict=True):
+                    if placed[row.source].dtype != torch.bool:
+                        kernel.slope_(slope, number)
                         yield scenes, row, slope
 
-    def _chunks(self, read: Sequence[Tensor], objects: Tensor) -> Iterator[slice]:
-        batch, size = objects.shape
+    def _step(self, objects: Tensor) -> int:
+        """So many scenes at once."""
+        size = objects.shape[1]
         per_scene = sum(len(rows) * size**arity for arity, rows in self.rows.items())
-        step = max(1, room(BLOCK, objects.device) // max(per_scene, 1))
-        for first in range(0, batch, step):
-            yield slice(first, min(first + step, batch))
+        return min(max(1, room(BLOCK, objects.device) // max(per_scene, 1)), max(1, len(objects)))
 
-    def _numbers(self, read: Sequence[Tensor], objects: Tensor, padded: bool, scenes: slice) -> tuple[Kernel, Numbers]:
+    def _chunks(self, read: Sequence[Tensor], objects: Tensor) -> Iterator[slice]:
+        step = self._step(objects)
+        for first in range(0, len(objects), step):
+            yield slice(first, min(first + step, len(objects)))
+
+    def _rooms(self, read: Sequence[Tensor], objects: Tensor) -> dict[int, Tensor]:
+        """By arity, memory for the table of the largest chunk."""
+        step, size, kind = self._step(objects), objects.shape[1], _dtype(read)
+        return {
+            arity: torch.empty(len(rows) * step * size**arity, dtype=kind, device=objects.device)
+            for arity, rows in self.rows.items()
+        }
+
+    def _numbers(
+        self, placed: Sequence[Tensor], objects: Tensor, padded: bool, scenes: slice, rooms: dict[int, Tensor]
+    ) -> tuple[Kernel, Numbers]:
         """The numbers of all literals in some scenes, and the kernel that reads them."""
-        kernel = self.kernel.beside_given() if any(x.dtype == torch.bool for x in read) else self.kernel
+        kernel = self.kernel.beside_given() if any(x.dtype == torch.bool for x in placed) else self.kernel
         objects = objects[scenes]
         batch, size = objects.shape
-        kind = _dtype(read)
+        tables = {}
+        for arity, rows in self.rows.items():
+            table = _part(rooms[arity], (len(rows), batch) + (size,) * arity)
+            self._fill_(table, arity, [placed[row.source][scenes] for row in rows])
+            tables[arity] = _excluded_(table, objects, padded, kernel.invalid)
+        kind = next(iter(tables.values())).dtype
 
         def blank(axes: int) -> Tensor:
             made = torch.full((1, batch) + (size,) * axes, kernel.absent, dtype=kind, device=objects.device)
             return _excluded_(made, objects, padded, kernel.invalid)[0]
 
-        tables = {}
-        for arity, rows in self.rows.items():
-            table = torch.empty((len(rows), batch) + (size,) * arity, dtype=kind, device=objects.device)
-            self._fill_(table, arity, [read[row.source][scenes] for row in rows])
-            tables[arity] = _excluded_(table, objects, padded, kernel.invalid)
         return kernel, Numbers(tables, batch, size, lru_cache(blank))
 
     def _fill_(self, table: Tensor, arity: int, sources: Sequence[Tensor]) -> None:
@@ -173,8 +222,14 @@ class Program:
             table[number] = torch.where(held, true, false)
 
     def _signs(self, arity: int, table: Tensor) -> Tensor:
-        signs = [self.sharpness if row.positive else -self.sharpness for row in self.rows[arity]]
+        turned = self.kernel.sense * self.sharpness
+        signs = [turned if row.positive else -turned for row in self.rows[arity]]
         return torch.tensor(signs, dtype=table.dtype, device=table.device).reshape(-1, *(1,) * (table.dim() - 1))
+
+
+def _part(room: Tensor, shape: Sequence[int]) -> Tensor:
+    """So much of the room, in that shape."""
+    return room[: math.prod(shape)].view(shape)
 
 
 def _excluded_(table: Tensor, objects: Tensor, padded: bool, value: float) -> Tensor:
@@ -235,3 +290,19 @@ def _backward(ctx: Any, upstream: Tensor) -> tuple[list[Tensor], None, None, Non
 
 
 _sums.register_autograd(_backward, setup_context=_keep)
+
+
+class _Sums(torch.autograd.Function):
+    """What the operators compute, at a quarter of the cost of calling them."""
+
+    @staticmethod
+    def forward(ctx: Any, program: Program, objects: Tensor, padded: bool, *read: Tensor) -> Tensor:
+        ctx.program, ctx.padded = program, padded
+        ctx.save_for_backward(objects, *read)
+        return program.sums(read, objects, padded)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator] # torch's own
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        objects, *read = ctx.saved_tensors
+        return None, None, None, *ctx.program.gradients(read, objects, ctx.padded, upstream)

@@ -36,9 +36,17 @@ class Numbers:
         """Of one factor."""
         return (self.batch,) + (self.size,) * axes
 
+    @cached_property
+    def each(self) -> dict[int, tuple[Tensor, ...]]:
+        """By arity each row (1, B, N, ..., N) of its table."""
+        return {arity: table.split(1) for arity, table in self.tables.items()}
+
 
 #: Numbers of one factor that are held at once: one megabyte.
 BLOCK = 2**18
+
+#: The same of clauses that are listed in full, which gain little from being stacked: gathering is a copy.
+FLAT_BLOCK = 2**15
 
 
 @dataclass(frozen=True)
@@ -79,34 +87,42 @@ class Stack:
         for rows in self._chunks(numbers):
             factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
             found.append(_sums(kernel, factors, self.variables))
-        return torch.cat(found)
+        return torch.cat(found) if len(found) > 1 else found[0]
 
-    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Mapping[int, Tensor]) -> None:
-        """In place, the gradient of sum(upstream * sums) is added to ``into``, shaped like the tables."""
+    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Numbers) -> None:
+        """In place, the gradient of sum(upstream * sums) is added to the tables of ``into``."""
+        weights = upstream if self.scale == 1 else upstream * self.scale
         for rows in self._chunks(numbers):
-            factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
-            slopes = _slopes(kernel, factors, self.variables)
-            weight = upstream[rows] * self.scale
+            slopes = self._slopes(kernel, rows, numbers)
+            weight = weights[rows]
             for axes, slots in self.parts.items():
                 if not slots:
                     continue
                 slope = slopes[axes] * weight.reshape(*weight.shape, *(1,) * len(axes))
                 laid = self._laid(axes, rows, numbers)
                 for number, slot in enumerate(slots):
-                    part = kernel.unjoin(slope, laid, number).expand(factors[axes].shape)
                     own = self.pattern[slot]
+                    if own == axes and rows.stop - rows.start == 1:
+                        kernel.pull_(into.each[len(own)][self.rows[rows.start][slot]], slope, laid, number)
+                        continue
+                    part = kernel.unjoin(slope, laid, number)
+                    part = part.expand(rows.stop - rows.start, *numbers.shape(len(axes)))
                     others = tuple(place + 2 for place, axis in enumerate(axes) if axis not in own)
                     part = part.sum(others) if others else part
-                    target = into[len(own)]
-                    if rows.stop - rows.start == 1:
-                        target[self.rows[rows.start][slot]] += part[0]
-                    else:
-                        target.index_add_(0, self._index[rows, slot].to(target.device), part)
+                    table = into.tables[len(own)]
+                    table.index_add_(0, self._index[rows, slot].to(table.device), part)
+
+    def _slopes(self, kernel: Kernel, rows: slice, numbers: Numbers) -> dict[Axes, Tensor]:
+        """Of the factors; where the value is their product its slope in the only one is 1."""
+        if kernel.multiplies and len(self.parts) == 1:
+            return {axes: kernel.flat_slopes(numbers.blank(len(axes))[None]) for axes in self.parts}
+        factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
+        return _slopes(kernel, factors, self.variables)
 
     def _chunks(self, numbers: Numbers) -> Iterator[slice]:
         largest = max(math.prod(numbers.shape(len(axes))) for axes in self.parts)
         device = next(iter(numbers.tables.values())).device
-        step = max(1, room(BLOCK, device) // max(largest, 1))
+        step = max(1, room(FLAT_BLOCK if len(self.parts) == 1 else BLOCK, device) // max(largest, 1))
         for first in range(0, len(self.rows), step):
             yield slice(first, min(first + step, len(self.rows)))
 
@@ -121,12 +137,12 @@ class Stack:
         laid = []
         for slot in self.parts[axes]:
             own = self.pattern[slot]
-            table = numbers.tables[len(own)]
             if rows.stop - rows.start == 1:
-                part = table[self.rows[rows.start][slot]][None]
+                part = numbers.each[len(own)][self.rows[rows.start][slot]]
             else:
+                table = numbers.tables[len(own)]
                 part = table.index_select(0, self._index[rows, slot].to(table.device))
-            laid.append(_lay(part, own, axes))
+            laid.append(part if own == axes else _lay(part, own, axes))
         if not any(self.pattern[slot] == axes for slot in self.parts[axes]):
             laid.append(numbers.blank(len(axes))[None])  # what is no grounding must be known here as well
         return laid
@@ -136,8 +152,9 @@ def _sums(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> Ten
     """(R, B)."""
     full = tuple(range(variables))
     if full in factors:
-        laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
-        return kernel.flat(laid[0] if len(laid) == 1 else kernel.join(laid))
+        if len(factors) == 1:
+            return kernel.flat(factors[full])
+        return kernel.flat(kernel.join([_lay(factor, axes, full) for axes, factor in factors.items()]))
     if variables == 3:
         rows, batch = next(iter(factors.values())).shape[:2]
         return kernel.triple(*_pairs(factors)).reshape(rows, batch)
