@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import perm
 
 import torch
 from torch import Tensor
@@ -33,7 +34,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Rules of one meaning, computed by one program. root: of their means. terms: (number of its rule, term)."""
+    """Rules of one meaning, computed by one program.
+
+    root: of their means. terms: (number of its rule, term), in the order in which the program computes them.
+    """
 
     rules: tuple[str, ...]
     terms: tuple[tuple[int, Term], ...]
@@ -46,19 +50,22 @@ class Bundle:
         cls, planned: Sequence[Planned], kernel: Kernel, sharpness: float, root: float, body: float, soft: bool
     ) -> Bundle:
         """Of rules made of terms."""
-        terms = tuple((number, term) for number, one in enumerate(planned) for term in one.terms)
+        terms = [(number, term) for number, one in enumerate(planned) for term in one.terms]
         program = Program.of([(term.clause, term.scale) for _, term in terms], kernel, sharpness, body)
-        return cls(tuple(one.rule.id for one in planned), terms, program, root, soft)
+        stacked = tuple(terms[number] for number in program.order)
+        if len(terms) == len(planned):
+            planned = [planned[number] for number, _ in stacked]
+            stacked = tuple((number, term) for number, (_, term) in enumerate(stacked))
+        return cls(tuple(one.rule.id for one in planned), stacked, program, root, soft)
 
     def measure(self, views: Views, runs: int) -> Measured:
         """Of every rule and run."""
         facts = views[""].facts
         read = [_read(base, views) for base in self.program.bases]
-        objects = facts.objects
-        sums = self.program(read, objects, padded(objects))
-        count = {k: _groundings(objects, k, runs) for k in {term.clause.variables for _, term in self.terms}}
-        valid = torch.stack([count[term.clause.variables] for _, term in self.terms])
-        means = sums.reshape(len(sums), runs, -1).sum(2) / valid.to(sums.dtype)
+        holes = padded(facts.objects)
+        sums = self.program(read, facts.objects, holes)
+        totals = sums.sum(1, keepdim=True) if runs == 1 else sums.reshape(len(sums), runs, -1).sum(2)
+        means = totals / self._valid(facts.objects, runs, holes, sums.dtype)
         if self.root != 1:
             means = (means + TINY) ** (1 / self.root)
         given = {
@@ -67,11 +74,20 @@ class Bundle:
             if read[number].dtype == torch.bool
         }
         weights = [self._weight(term, given) for _, term in self.terms]
-        if [number for number, _ in self.terms] == list(range(len(self.rules))) and set(weights) == {1.0}:
+        if len(self.terms) == len(self.rules) and set(weights) == {1.0}:
             return Measured(self.rules, means)
         owner = torch.tensor([number for number, _ in self.terms], device=means.device)
         weighted = means * torch.tensor(weights, dtype=means.dtype, device=means.device)[:, None]
         return Measured(self.rules, weighted.new_zeros(len(self.rules), runs).index_add(0, owner, weighted))
+
+    def _valid(self, objects: Tensor, runs: int, holes: bool, kind: torch.dtype) -> Tensor:
+        """(terms, runs or 1), at least 1: how many groundings each term has."""
+        axes = [term.clause.variables for _, term in self.terms]
+        if not holes:
+            each = [float(max(1, len(objects) // runs * perm(objects.shape[1], k))) for k in axes]
+            return torch.tensor(each, dtype=kind, device=objects.device)[:, None]
+        count = {k: _groundings(objects, k, runs) for k in set(axes)}
+        return torch.stack([count[k] for k in axes]).to(kind)
 
     def pulls(self, rule: str, views: Views) -> tuple[float, float]:
         """The gradient of one rule's sums that reaches its negative and its positive literals, by absolute value."""
@@ -142,7 +158,7 @@ class Layout:
 
 
 def _read(source: Source, views: Views) -> Tensor:
-    """(B, N, ..., N): log-odds, or bool where it is given; of an atom one axis an argument, in the vocabulary's order."""
+    """(B, N, ..., N): log-odds, or bool where it is given; of an atom as a network said it, one axis an argument."""
     view = views[source.view]
     if isinstance(source.formula, Compare):
         variables = tuple(LETTERS[: source.arity])

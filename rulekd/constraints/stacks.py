@@ -39,7 +39,7 @@ class Numbers:
     @cached_property
     def each(self) -> dict[int, tuple[Tensor, ...]]:
         """By arity each row (1, B, N, ..., N) of its table."""
-        return {arity: table.split(1) for arity, table in self.tables.items()}
+        return {arity: table[:, None].unbind(0) for arity, table in self.tables.items()}
 
 
 #: Numbers of one factor that are held at once: one megabyte.
