@@ -75,6 +75,10 @@ class Kernel(ABC):
     def triple_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The slopes of ``triple`` in each factor, without n^3 memory."""
 
+    def triple_with_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Both at once, where the slopes are kept."""
+        return self.triple(ab, ac, bc), self.triple_slopes(ab, ac, bc)
+
 
 def room(block: int, device: torch.device) -> int:
     """So many numbers are held at once: a block that fits a core's cache, or 64 of them where kernels are launched."""

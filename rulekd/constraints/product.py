@@ -121,3 +121,7 @@ class ProductKernel(Kernel):
     def triple_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with unrounded(ab.device):
             return torch.bmm(ac, bc.mT), torch.bmm(ab, bc), torch.bmm(ab.mT, ac)
+
+    def triple_with_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        slopes = self.triple_slopes(ab, ac, bc)
+        return (slopes[1] * ac).sum((1, 2)), slopes

@@ -23,14 +23,14 @@ from torch.autograd.function import once_differentiable
 from kg.formulas import Atom
 from rulekd.constraints.clause import LETTERS, Axes, Clause, Literal, Source
 from rulekd.constraints.kernel import Kernel, room
-from rulekd.constraints.stacks import Numbers, Stack
+from rulekd.constraints.stacks import Kept, Numbers, Stack
 from rulekd.truth import place, real_groundings
 
 #: Numbers of literals that are held at once: two megabytes.
 BLOCK = 2**19
 
-#: Numbers that are kept from the forward to the backward pass if there are no more: eight megabytes.
-KEPT = 2**21
+#: Numbers and slopes that are kept from the forward to the backward pass if there are no more: 32 megabytes.
+KEPT = 2**23
 
 #: Numbers of which a copy is made: half a megabyte.
 SOME = 2**17
@@ -110,16 +110,18 @@ class Program:
         return made
 
     def sums(self, read: Sequence[Tensor], objects: Tensor, padded: bool, keep: list[Filled] | None = None) -> Tensor:
-        """What ``__call__`` gives, without gradient. keep: takes the numbers, where they are few."""
+        """What ``__call__`` gives, without gradient. keep: takes numbers and slopes, where they are few."""
         parts = []
         placed = self._placed(read)
-        few = keep is not None and self._size(objects) * len(objects) <= KEPT
+        slopes = 3 * objects.shape[1] ** 2 * sum(len(stack.rows) for stack in self.stacks if stack.contracted)
+        few = keep is not None and (self._size(objects) + slopes) * len(objects) <= KEPT
         rooms = self._rooms(read, objects, len(objects) if few else self._step(objects))
         for scenes in self._chunks(objects):
             filled = self._fill(placed, objects, padded, scenes, rooms, scenes.start if few else 0)
             if few and keep is not None:
                 keep.append(filled)
-            parts.append(torch.cat([stack.sums(filled.kernel, filled.numbers) for stack in self.stacks]))
+            kept = filled.slopes if few else None
+            parts.append(torch.cat([stack.sums(filled.kernel, filled.numbers, kept) for stack in self.stacks]))
         return torch.cat(parts, 1) if len(parts) != 1 else parts[0]
 
     def gradients(
@@ -194,7 +196,7 @@ class Program:
             slopes = Numbers(tables, numbers.batch, numbers.size, numbers.blank)
             for stack in self.stacks:
                 weight = upstream[stack.first : stack.first + len(stack.rows), scenes]
-                stack.add_slopes_(kernel, numbers, weight, slopes)
+                stack.add_slopes_(kernel, numbers, weight, slopes, filled.slopes)
             for arity, rows in self.rows.items():
                 some = max(1, SOME * len(rows) // max(1, tables[arity].numel()))  # rows at once: a copy of them is made
                 for first in range(0, len(rows), some):
@@ -270,10 +272,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Filled:
-    """The numbers of some scenes, and the kernel that reads them."""
+    """The numbers of some scenes, the kernel that reads them, and slopes that were made with the sums."""
 
     kernel: Kernel
     numbers: Numbers
+    slopes: Kept = field(default_factory=dict)
 
 
 def _part(room: Tensor, shape: Sequence[int]) -> Tensor:

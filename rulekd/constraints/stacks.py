@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -41,6 +42,9 @@ class Numbers:
         """By arity each row (1, B, N, ..., N) of its table."""
         return {arity: table[:, None].unbind(0) for arity, table in self.tables.items()}
 
+
+#: Slopes of factors that were made with the sums, by the number of the first of some clauses.
+Kept: TypeAlias = dict[int, dict[Axes, Tensor]]
 
 #: Numbers of one factor that are held at once: one megabyte.
 BLOCK = 2**18
@@ -81,19 +85,29 @@ class Stack:
     def _index(self) -> Tensor:
         return torch.tensor(self.rows, dtype=torch.long).reshape(len(self.rows), len(self.pattern))
 
-    def sums(self, kernel: Kernel, numbers: Numbers) -> Tensor:
-        """(R, B): of each clause and scene the sum over all groundings."""
+    def sums(self, kernel: Kernel, numbers: Numbers, keep: Kept | None = None) -> Tensor:
+        """(R, B): of each clause and scene the sum over all groundings. keep: takes slopes."""
         found = []
         for rows in self._chunks(numbers):
             factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
-            found.append(_sums(kernel, factors, self.variables))
+            if keep is not None and self.contracted:
+                sums, slopes = kernel.triple_with_slopes(*_pairs(factors))
+                keep[self.first + rows.start] = _unpaired(slopes, factors)
+                found.append(sums.reshape(rows.stop - rows.start, -1))
+            else:
+                found.append(_sums(kernel, factors, self.variables))
         return torch.cat(found) if len(found) > 1 else found[0]
 
-    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Numbers) -> None:
-        """In place, the gradient of sum(upstream * sums) is added to the tables of ``into``."""
+    @property
+    def contracted(self) -> bool:
+        """Is it computed from three factors over two objects each?"""
+        return self.variables == 3 and len(self.parts) == 3
+
+    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Numbers, kept: Kept) -> None:
+        """In place, the gradient of sum(upstream * sums) is added to the tables of ``into``. kept: by ``sums``."""
         weights = upstream if self.scale == 1 else upstream * self.scale
         for rows in self._chunks(numbers):
-            slopes = self._slopes(kernel, rows, numbers)
+            slopes = kept.get(self.first + rows.start) or self._slopes(kernel, rows, numbers)
             weight = weights[rows]
             for axes, slots in self.parts.items():
                 if not slots:
@@ -171,8 +185,7 @@ def _slopes(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> d
         laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
         return _unjoined(kernel, kernel.flat_slopes(kernel.join(laid)), laid, list(factors), factors)
     if variables == 3:
-        slopes = kernel.triple_slopes(*_pairs(factors))
-        return {axes: slope.reshape(factors[axes].shape) for axes, slope in zip(sorted(factors), slopes, strict=True)}
+        return _unpaired(kernel.triple_slopes(*_pairs(factors)), factors)
     made = {axes: torch.zeros_like(factor, memory_format=torch.contiguous_format) for axes, factor in factors.items()}
     for a in range(next(iter(factors.values())).shape[-1]):
         rest, homes = _fixed(kernel, factors, a)
@@ -201,6 +214,10 @@ def _unjoined(
 def _pairs(factors: Mapping[Axes, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     ab, ac, bc = (factors[axes].flatten(0, 1) for axes in sorted(factors))
     return ab, ac, bc
+
+
+def _unpaired(slopes: Sequence[Tensor], factors: Mapping[Axes, Tensor]) -> dict[Axes, Tensor]:
+    return {axes: slope.reshape(factors[axes].shape) for axes, slope in zip(sorted(factors), slopes, strict=True)}
 
 
 def _fixed(kernel: Kernel, factors: Mapping[Axes, Tensor], a: int) -> tuple[dict[Axes, Tensor], dict[Axes, list[Axes]]]:
