@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -36,9 +37,20 @@ class Numbers:
         """Of one factor."""
         return (self.batch,) + (self.size,) * axes
 
+    @cached_property
+    def each(self) -> dict[int, tuple[Tensor, ...]]:
+        """By arity each row (1, B, N, ..., N) of its table."""
+        return {arity: table[:, None].unbind(0) for arity, table in self.tables.items()}
+
+
+#: Slopes of factors that were made with the sums, by the number of the first of some clauses.
+Kept: TypeAlias = dict[int, dict[Axes, Tensor]]
 
 #: Numbers of one factor that are held at once: one megabyte.
 BLOCK = 2**18
+
+#: The same of clauses that are listed in full, which gain little from being stacked: gathering is a copy.
+FLAT_BLOCK = 2**15
 
 
 @dataclass(frozen=True)
@@ -73,40 +85,58 @@ class Stack:
     def _index(self) -> Tensor:
         return torch.tensor(self.rows, dtype=torch.long).reshape(len(self.rows), len(self.pattern))
 
-    def sums(self, kernel: Kernel, numbers: Numbers) -> Tensor:
-        """(R, B): of each clause and scene the sum over all groundings."""
+    def sums(self, kernel: Kernel, numbers: Numbers, keep: Kept | None = None) -> Tensor:
+        """(R, B): of each clause and scene the sum over all groundings. keep: takes slopes."""
         found = []
         for rows in self._chunks(numbers):
             factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
-            found.append(_sums(kernel, factors, self.variables))
-        return torch.cat(found)
+            if keep is not None and self.contracted:
+                sums, slopes = kernel.triple_with_slopes(*_pairs(factors))
+                keep[self.first + rows.start] = _unpaired(slopes, factors)
+                found.append(sums.reshape(rows.stop - rows.start, -1))
+            else:
+                found.append(_sums(kernel, factors, self.variables))
+        return torch.cat(found) if len(found) > 1 else found[0]
 
-    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Mapping[int, Tensor]) -> None:
-        """In place, the gradient of sum(upstream * sums) is added to ``into``, shaped like the tables."""
+    @property
+    def contracted(self) -> bool:
+        """Is it computed from three factors over two objects each?"""
+        return self.variables == 3 and len(self.parts) == 3
+
+    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Numbers, kept: Kept) -> None:
+        """In place, the gradient of sum(upstream * sums) is added to the tables of ``into``. kept: by ``sums``."""
+        weights = upstream if self.scale == 1 else upstream * self.scale
         for rows in self._chunks(numbers):
-            factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
-            slopes = _slopes(kernel, factors, self.variables)
-            weight = upstream[rows] * self.scale
+            slopes = kept.get(self.first + rows.start) or self._slopes(kernel, rows, numbers)
+            weight = weights[rows]
             for axes, slots in self.parts.items():
                 if not slots:
                     continue
                 slope = slopes[axes] * weight.reshape(*weight.shape, *(1,) * len(axes))
                 laid = self._laid(axes, rows, numbers)
                 for number, slot in enumerate(slots):
-                    part = kernel.unjoin(slope, laid, number).expand(factors[axes].shape)
                     own = self.pattern[slot]
+                    if own == axes and rows.stop - rows.start == 1:
+                        kernel.pull_(into.each[len(own)][self.rows[rows.start][slot]], slope, laid, number)
+                        continue
+                    part = kernel.unjoin(slope, laid, number)
+                    part = part.expand(rows.stop - rows.start, *numbers.shape(len(axes)))
                     others = tuple(place + 2 for place, axis in enumerate(axes) if axis not in own)
                     part = part.sum(others) if others else part
-                    target = into[len(own)]
-                    if rows.stop - rows.start == 1:
-                        target[self.rows[rows.start][slot]] += part[0]
-                    else:
-                        target.index_add_(0, self._index[rows, slot].to(target.device), part)
+                    table = into.tables[len(own)]
+                    table.index_add_(0, self._index[rows, slot].to(table.device), part)
+
+    def _slopes(self, kernel: Kernel, rows: slice, numbers: Numbers) -> dict[Axes, Tensor]:
+        """Of the factors; where the value is their product its slope in the only one is 1."""
+        if kernel.multiplies and len(self.parts) == 1:
+            return {axes: kernel.flat_slopes(numbers.blank(len(axes))[None]) for axes in self.parts}
+        factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
+        return _slopes(kernel, factors, self.variables)
 
     def _chunks(self, numbers: Numbers) -> Iterator[slice]:
         largest = max(math.prod(numbers.shape(len(axes))) for axes in self.parts)
         device = next(iter(numbers.tables.values())).device
-        step = max(1, room(BLOCK, device) // max(largest, 1))
+        step = max(1, room(FLAT_BLOCK if len(self.parts) == 1 else BLOCK, device) // max(largest, 1))
         for first in range(0, len(self.rows), step):
             yield slice(first, min(first + step, len(self.rows)))
 
@@ -121,12 +151,12 @@ class Stack:
         laid = []
         for slot in self.parts[axes]:
             own = self.pattern[slot]
-            table = numbers.tables[len(own)]
             if rows.stop - rows.start == 1:
-                part = table[self.rows[rows.start][slot]][None]
+                part = numbers.each[len(own)][self.rows[rows.start][slot]]
             else:
+                table = numbers.tables[len(own)]
                 part = table.index_select(0, self._index[rows, slot].to(table.device))
-            laid.append(_lay(part, own, axes))
+            laid.append(part if own == axes else _lay(part, own, axes))
         if not any(self.pattern[slot] == axes for slot in self.parts[axes]):
             laid.append(numbers.blank(len(axes))[None])  # what is no grounding must be known here as well
         return laid
@@ -136,8 +166,9 @@ def _sums(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> Ten
     """(R, B)."""
     full = tuple(range(variables))
     if full in factors:
-        laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
-        return kernel.flat(laid[0] if len(laid) == 1 else kernel.join(laid))
+        if len(factors) == 1:
+            return kernel.flat(factors[full])
+        return kernel.flat(kernel.join([_lay(factor, axes, full) for axes, factor in factors.items()]))
     if variables == 3:
         rows, batch = next(iter(factors.values())).shape[:2]
         return kernel.triple(*_pairs(factors)).reshape(rows, batch)
@@ -154,8 +185,7 @@ def _slopes(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> d
         laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
         return _unjoined(kernel, kernel.flat_slopes(kernel.join(laid)), laid, list(factors), factors)
     if variables == 3:
-        slopes = kernel.triple_slopes(*_pairs(factors))
-        return {axes: slope.reshape(factors[axes].shape) for axes, slope in zip(sorted(factors), slopes, strict=True)}
+        return _unpaired(kernel.triple_slopes(*_pairs(factors)), factors)
     made = {axes: torch.zeros_like(factor, memory_format=torch.contiguous_format) for axes, factor in factors.items()}
     for a in range(next(iter(factors.values())).shape[-1]):
         rest, homes = _fixed(kernel, factors, a)
@@ -184,6 +214,10 @@ def _unjoined(
 def _pairs(factors: Mapping[Axes, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     ab, ac, bc = (factors[axes].flatten(0, 1) for axes in sorted(factors))
     return ab, ac, bc
+
+
+def _unpaired(slopes: Sequence[Tensor], factors: Mapping[Axes, Tensor]) -> dict[Axes, Tensor]:
+    return {axes: slope.reshape(factors[axes].shape) for axes, slope in zip(sorted(factors), slopes, strict=True)}
 
 
 def _fixed(kernel: Kernel, factors: Mapping[Axes, Tensor], a: int) -> tuple[dict[Axes, Tensor], dict[Axes, list[Axes]]]:
