@@ -36,7 +36,8 @@ from kg.normal import live
 from rulekd.extraction.ascent import climb
 from rulekd.extraction.attempts import Attempts, batch_size
 from rulekd.extraction.counterexamples import Effort, Search, as_rule, prepared
-from rulekd.extraction.evidence import MIN_SUPPORT, Tally, ledger, tally
+from rulekd.extraction.evidence import MIN_SUPPORT
+from rulekd.extraction.ledgers import Tally, ledger, tally
 from rulekd.extraction.margins import Answers
 from rulekd.grounding import View, ground, sides, world
 from rulekd.predictor import Predictor
