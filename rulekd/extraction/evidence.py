@@ -124,10 +124,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of the candidates. nearest: the best of those that failed, in words; empty when none did."""
+    """What came of the candidates. nearest: the best of those that failed, in words; empty when none did. live, broken:
+    (K, B) int64, the groundings of each of the rules in each scene."""
 
     rules: list[Rule]
     nearest: str
+    live: Tensor
+    broken: Tensor
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,17 @@ class Tally:
 
 def tallies_of(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[Tally]:
     """Count rules in every unit, exactly."""
-    counts = torch.stack(tallies(formulas, view, images))
-    units = view.facts.units.cpu()
+    return _by_unit(*tallies(formulas, view, images), view.facts)
+
+
+def _by_unit(live: Tensor, broken: Tensor, facts: Facts) -> list[Tally]:
+    """Counts (K, B) by scene, summed over the scenes of each unit."""
+    units = facts.units.cpu()
     size = int(units.max()) + 1 if len(units) else 0
-    sums = torch.zeros(2, len(formulas), size, dtype=torch.int64).index_add_(2, units, counts).numpy()
-    return [Tally(live, broken) for live, broken in zip(*sums, strict=True)]
+    sums = [
+        torch.zeros(len(live), size, dtype=torch.int64).index_add_(1, units, part).numpy() for part in (live, broken)
+    ]
+    return [Tally(alive, wrong) for alive, wrong in zip(*sums, strict=True)]
 
 
 def tally(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> Tally:
@@ -206,7 +215,8 @@ def confirm(
     something together; where they hold in the sum, and most of them are no chance, none is dropped.
     """
     held = _units(source.view.facts, bar.held_out)
-    told = tallies_of(candidates, source.view, source.images)
+    live, broken = tallies(candidates, source.view, source.images)
+    told = _by_unit(live, broken, source.view.facts)
     said = told if source.believed else undoubted(candidates, source)
     judged = [_Candidate(formula) for formula in candidates]
     for place, one in enumerate(judged):
@@ -260,7 +270,8 @@ def confirm(
                 kind=Kind.HABIT if habit else Kind.UNKNOWN,
             )
         )
-    return Judged(rules, min(missed)[1] if missed else "")
+    kept = [places[rule.formula] for rule in rules]
+    return Judged(rules, min(missed)[1] if missed else "", live[kept], broken[kept])
 
 
 def _stands(cells: Sequence[Tally], bar: Bar) -> bool:

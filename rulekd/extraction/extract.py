@@ -269,7 +269,7 @@ def _mine(
     unjudged = len(origin) - len(chosen)
     tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
     judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
-    rules = with_citations(judged.rules, source.view, source.images)
+    rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
     if few is not None and about:
