@@ -40,6 +40,7 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or, Transform, Under
 from kg.normal import free_variables
+from rulekd.extraction.counting import EXACT_FLOAT32
 from rulekd.extraction.sides import Group, Kind, groups, stacked
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, outer_atoms
@@ -229,13 +230,15 @@ def _places(n: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
 def _described(sides: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """(B, I) sums and (P, B, I) sums over pairs of places by pattern, float64, of (B, I, n^width)."""
+    # Sides are at most the number of objects each: sums of their squares stay exact in single precision up to 64.
+    sides = sides if sides.shape[2] ** 2 <= EXACT_FLOAT32 else sides.double()
     whole = sides.sum(2).double()
-    equal = (sides.double() ** 2).sum(2)
+    equal = (sides * sides).sum(2).double()
     if width == 1:
         return whole, torch.stack([equal, whole**2 - equal])
     matrix = sides.reshape(*sides.shape[:2], round(sides.shape[2] ** 0.5), -1)
     rows, columns = matrix.sum(3).double(), matrix.sum(2).double()
-    reverse = (matrix * matrix.transpose(2, 3)).double().sum((2, 3))
+    reverse = (matrix * matrix.transpose(2, 3)).sum((2, 3)).double()
     first = (rows**2).sum(2) - equal
     second = (columns**2).sum(2) - equal
     chain = (rows * columns).sum(2) - reverse

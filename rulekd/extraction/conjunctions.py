@@ -26,11 +26,11 @@ from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.sides import Side, crossed, placed_at
 
-#: Multiplications up to which a level is counted without being asked for: less than a second.
-LIGHT = 4 * 10**9
+#: Multiplications up to which a level is counted without being asked for: about a second.
+LIGHT = 10**10
 
 #: Bodies beyond which a level is not begun.
-MOST = 200_000
+MOST = 50_000
 
 #: The objects of a pair, and those of a chain, as axes of a matrix: the ends are shared, 2 is the middle.
 PAIR, CHAIN = {"a": 0, "b": 1}, {"a": 0, "c": 1, "b": 2}
@@ -46,27 +46,38 @@ class Words:
     """The K atoms of a pair, one of each set of equal ones.
 
     heads: numbers of those that rules are read to, one of each law and its turned writing. turned: by number the atom
-    with its objects exchanged. equal: the equalities that the others are left out for.
+    with its objects exchanged. equal: the equalities that the others are left out for. apart: pairs of properties of
+    one object that hardly ever go together.
     """
 
     atoms: tuple[Atom, ...]
     heads: tuple[int, ...]
     turned: tuple[int, ...]
     equal: tuple[Formula, ...]
+    apart: frozenset[tuple[int, int]]
 
     def relation(self, number: int) -> bool:
         """Does the atom speak of both objects?"""
         return len(self.atoms[number].arguments) == 2
 
-    def bound(self, body: Sequence[int], head: int) -> bool:
-        """Do the atoms of a body join the objects that the head speaks of?"""
-        if any(self.relation(number) for number in body):
-            return True
-        return self.relation(head) and len({self.atoms[number].arguments for number in body}) == 2
+    def asked(self, body: Sequence[int]) -> Tensor:
+        """(K,) bool: the heads that a body over a pair is asked for, in this writing.
 
-    def first_writing(self, body: Sequence[int], head: int) -> bool:
-        """Of two bodies of a symmetric head, one the other's turned writing, is this the one that is kept?"""
-        return self.turned[head] != head or sorted(body) <= sorted(self.turned[number] for number in body)
+        A body without a relation joins the two objects only of a relation. One relation is asked for properties alone:
+        the family of pairs does the rest. Of two bodies of a symmetric head, one the other's turned writing, one stays.
+        """
+        relations = torch.tensor([self.relation(number) for number in range(len(self.atoms))])
+        found = torch.zeros(len(self.atoms), dtype=torch.bool)
+        found[list(self.heads)] = True
+        found[list(body)] = False
+        if not any(self.relation(number) for number in body):
+            joined = len({self.atoms[number].arguments for number in body}) == 2
+            found &= relations if joined else torch.zeros_like(relations)
+        if len(body) == 1:
+            found &= ~relations
+        if sorted(body) > sorted(self.turned[number] for number in body):
+            found &= torch.tensor([number != other for number, other in enumerate(self.turned)])
+        return found
 
 
 @dataclass
@@ -129,7 +140,21 @@ def words_of(seen: Discovery) -> Words:
     place_of = {atom: place for place, atom in enumerate(atoms)}
     turned = tuple(place_of[first.get(_turn(atom), _turn(atom))] for atom in atoms)
     heads = tuple(place for place, other in enumerate(turned) if place <= other)
-    return Words(tuple(atoms), heads, turned, tuple(Iff(one, atom) for atom, one in first.items() if atom != one))
+    equalities = tuple(Iff(one, atom) for atom, one in first.items() if atom != one)
+    return Words(tuple(atoms), heads, turned, equalities, frozenset(_apart(seen, atoms)))
+
+
+def _apart(seen: Discovery, atoms: Sequence[Atom]) -> Iterator[tuple[int, int]]:
+    """Properties of one object that cannot have support together: categories of things exclude each other."""
+    if 1 not in seen.arities():
+        return
+    most = seen.unary.both * (seen.careful.objects.shape[1] - 1)  # each object stands in so many pairs
+    number = {atom.predicate: place for place, atom in enumerate(seen.unary.atoms)}
+    ends = [(place, atom) for place, atom in enumerate(atoms) if len(atom.arguments) == 1]
+    for (one, first), (other, second) in combinations(ends, 2):
+        both = float(most[number[first.predicate], number[second.predicate]])
+        if first.arguments == second.arguments and both < MIN_SUPPORT:
+            yield one, other
 
 
 def _turn(atom: Atom) -> Atom:
@@ -143,6 +168,8 @@ def _grown(words: Words, found: Found, length: int) -> Iterator[tuple[int, ...]]
         return
     for body in combinations(found.singles, 2) if length == 2 else _joined(found):
         rest = [tuple(atom for atom in body if atom != left) for left in body]
+        if body in words.apart:
+            continue
         if all(part in found.alive for part in rest) and not any(
             bool(found.parts[part][left]) for part, left in zip(rest, body, strict=True)
         ):
@@ -169,10 +196,7 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
         for row, body in zip(explained, bodies, strict=True):
             for left in body:
                 row |= found.parts[tuple(atom for atom in body if atom != left)]
-    asked = torch.tensor(
-        [[_asked(words, body, head) for head in range(len(words.atoms))] for body in bodies], dtype=torch.bool
-    ).reshape(len(bodies), -1)
-    asked &= ~explained
+    asked = torch.stack([words.asked(body) for body in bodies]) & ~explained
     if _too_dear(seen, found, what, len(bodies), int(asked.sum()), 2 * len(words.atoms)):
         return False
     lefts = [_side([words.atoms[number] for number in body], PAIR) for body in bodies]
@@ -190,20 +214,11 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
         found.known += [
             Implies(words.atoms[body], words.atoms[head])
             for body, head in held.nonzero().tolist()
-            if body != head and words.bound([body], head) and not asked[body, head]
+            if body != head and words.relation(body) and not asked[body, head]
         ]
     chosen = (held & asked).nonzero().tolist()
     found.propose([_law([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen], 2)
     return what not in seen.watch.missed
-
-
-def _asked(words: Words, body: Sequence[int], head: int) -> bool:
-    """Is the rule one that is examined here, and this its writing?"""
-    if head in body or head not in words.heads or not words.bound(body, head):
-        return False
-    if len(body) == 1:
-        return not words.relation(head)
-    return words.first_writing(body, head)
 
 
 def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
@@ -309,20 +324,20 @@ def _with_third(words: Words, found: Found, first: int, second: int) -> Iterator
 
 def _too_dear(seen: Discovery, found: Found, what: str, bodies: int, rules: int, products: int) -> bool:
     """Is a level left out for its cost? products: multiplications for each body, scene and pair."""
+    if not rules:
+        return False
     cost = bodies * products * len(seen.careful) * seen.careful.objects.shape[1] ** 2
+    dear = seen.unasked and cost > LIGHT
     if bodies > MOST:
         found.notes.append(f"{what}: not examined, more than {MOST:,} bodies")
-    elif seen.unasked and cost > LIGHT:
+    elif dear:
         found.notes.append(
             f"{what}: {rules:,} candidates not examined, {cost:.1e} multiplications where {LIGHT:.1e} are made "
             "unasked; families=['conjunctions', ...] asks for them"
         )
     elif seen.unasked:
         found.notes.append(f"{what}: {rules:,} candidates for {cost:.1e} multiplications, {LIGHT:.1e} are made unasked")
-        return False
-    else:
-        return False
-    return True
+    return dear or bodies > MOST
 
 
 def _side(atoms: Sequence[Atom], axis: Mapping[str, int], *, either: bool = False) -> Side:

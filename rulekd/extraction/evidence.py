@@ -34,9 +34,10 @@ from kg import Evidence, Formula, Kind, Provenance, Rule
 from kg.formulas import Under
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
-from rulekd.extraction.ledgers import Source, Tally, ledger, tallies_of
 from rulekd.extraction.refutation import clean, explained, refutations, refuted, spoken, undoubted, unreliable
 from rulekd.extraction.sides import tallies
+from rulekd.extraction.source import Source
+from rulekd.extraction.tally import Tally, by_unit, ledger, tallies_of
 from rulekd.facts import Facts
 
 #: Units under which no level is confirmed, however well the rule holds.
@@ -75,10 +76,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of the candidates. nearest: the best of those that failed, in words; empty when none did."""
+    """What came of the candidates. nearest: the best of those that failed, in words; empty when none did. live, broken:
+    (K, B) int64, the groundings of each of the rules in each scene."""
 
     rules: list[Rule]
     nearest: str
+    live: Tensor
+    broken: Tensor
 
 
 def affordable(candidates: Sequence[Formula], source: Source, seconds: float) -> int:
@@ -113,7 +117,8 @@ def confirm(
     something together; where they hold in the sum, and most of them are no chance, none is dropped.
     """
     held = _units(source.view.facts, bar.held_out)
-    told = tallies_of(candidates, source.view, source.images)
+    live, broken = tallies(candidates, source.view, source.images)
+    told = by_unit(live, broken, source.view.facts)
     said = told if source.believed else undoubted(candidates, source)
     judged = [_Candidate(formula) for formula in candidates]
     for place, one in enumerate(judged):
@@ -168,7 +173,8 @@ def confirm(
                 kind=Kind.HABIT if habit else Kind.UNKNOWN,
             )
         )
-    return Judged(rules, min(missed)[1] if missed else "")
+    kept = [places[rule.formula] for rule in rules]
+    return Judged(rules, min(missed)[1] if missed else "", live[kept], broken[kept])
 
 
 def _stands(cells: Sequence[Tally], bar: Bar) -> bool:

@@ -29,10 +29,10 @@ from rulekd.extraction.doubt import Suspicions, suspicions
 from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, affordable, confirm
 from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
-from rulekd.extraction.ledgers import Source
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.probing import probed
 from rulekd.extraction.refutation import ERROR_CAP
+from rulekd.extraction.source import Source
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.extraction.watch import Missed, Report, Watch
 from rulekd.facts import Facts
@@ -271,7 +271,7 @@ def _mine(
     unjudged = len(origin) - len(chosen)
     tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
     judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
-    rules = with_citations(judged.rules, source.view, source.images)
+    rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
     if few is not None and about:

@@ -11,7 +11,8 @@ from kg import Formula
 from kg.formulas import Atom, Compare, Iff, Not, Or, Under, walk
 from rulekd.extraction import betting
 from rulekd.extraction.doubt import residual
-from rulekd.extraction.ledgers import Source, Tally, tallies_of
+from rulekd.extraction.source import Source
+from rulekd.extraction.tally import Tally, tallies_of
 
 #: An e-value that refutes.
 REFUTED = math.log(20)

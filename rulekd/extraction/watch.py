@@ -108,5 +108,5 @@ class Watch:
 
     def tell(self, what: str, done: int, of: int) -> None:
         """Report how far something is."""
-        if self.report is not None:
+        if self.report is not None and of:
             self.report(what, done, of)

@@ -1,17 +1,10 @@
-"""Where rules are counted, and what comes of it: facts with their doubts, live and broken groundings by unit."""
+"""Where one ledger is counted: facts, and the doubts about them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from kg import Formula, Ledger
-from rulekd.extraction import betting
-from rulekd.extraction.sides import tallies
 from rulekd.facts import Facts
 from rulekd.grounding import View
 
@@ -54,47 +47,3 @@ class Source:
 def _same_validity(one: Facts, other: Facts) -> bool:
     """Are the very same tensors their validity?"""
     return one.valid.keys() == other.valid.keys() and all(one.valid[name] is other.valid[name] for name in one.valid)
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Live and broken groundings of a rule by independent unit, two (U,) int64 arrays."""
-
-    live: NDArray[np.int64]
-    broken: NDArray[np.int64]
-
-    @property
-    def rates(self) -> NDArray[np.float64]:
-        """Share of broken groundings in each unit that has live ones."""
-        some = self.live > 0
-        return np.asarray(self.broken[some] / self.live[some], dtype=np.float64)
-
-    def of(self, units: NDArray[np.bool_]) -> Tally:
-        """The same in some of the units."""
-        return Tally(self.live[units], self.broken[units])
-
-
-def tallies_of(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[Tally]:
-    """Count rules in every unit, exactly."""
-    counts = torch.stack(tallies(formulas, view, images))
-    units = view.facts.units.cpu()
-    size = int(units.max()) + 1 if len(units) else 0
-    sums = torch.zeros(2, len(formulas), size, dtype=torch.int64).index_add_(2, units, counts).numpy()
-    return [Tally(live, broken) for live, broken in zip(*sums, strict=True)]
-
-
-def tally(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> Tally:
-    """Count one rule in every unit, exactly."""
-    return tallies_of([formula], view, images)[0]
-
-
-def ledger(counted: Tally) -> Ledger:
-    """The printed numbers of a tally: the rate is the mean over units, its interval a betting interval."""
-    rates = counted.rates
-    return Ledger(
-        support=int(counted.live.sum()),
-        violations=int(counted.broken.sum()),
-        units=len(rates),
-        rate=float(rates.mean()) if len(rates) else None,
-        interval=betting.interval(rates),
-    )
