@@ -293,7 +293,9 @@ def _rough(place: _Place, columns: NDArray[np.int64], chosen: Bools) -> Values:
     sample, counts = place.sample, []
     for side in (sample.truth, ~sample.truth):
         rows = (chosen & side).nonzero()[0]
-        groups = sample.groups[rows] if len(columns) == len(sample.values) else sample.groups[np.ix_(rows, columns)]
+        groups = sample.groups[rows]
+        if len(columns) < len(sample.values):
+            groups = groups.take(columns, axis=1)
         counted = np.bincount(groups.ravel(), minlength=GROUPS * len(sample.values)).reshape(-1, GROUPS)[columns]
         counts.append(counted.cumsum(1, dtype=np.int32))
     scores = []
