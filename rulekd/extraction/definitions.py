@@ -19,7 +19,7 @@ from rulekd.extraction.columns import Column, bases, simple_columns
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.growth import conjunctions, front, rising
+from rulekd.extraction.growth import Grown, conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import Printed, Question, at, extra_errors, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
@@ -118,17 +118,20 @@ def fronts(
     grown = front(_sample(question, columns, searched), literals, disjuncts)
     if grown and grown[-1].score < SLANTED_BELOW:
         before = len(columns)
-        columns = _with_slants(question, columns, searched)
+        columns = _with_slants(question, columns, searched, grown)
         if len(columns) > before:
             grown = rising([*grown, *front(_sample(question, columns, searched), literals, disjuncts)])
     return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
 
 
-def _with_slants(question: Question, columns: list[Column], searched: NDArray[np.int64]) -> list[Column]:
-    """With directions that improve the best conjunction, one after another, each at all sites."""
+def _with_slants(
+    question: Question, columns: list[Column], searched: NDArray[np.int64], grown: Sequence[Grown]
+) -> list[Column]:
+    """With directions that improve the best conjunction, one after another, each at all sites. grown: without any."""
+    found = [one.formula for one in grown if len(one.formula) == 1 and not one.negated]
     for _ in range(SLANTS):
         sample = _sample(question, columns, searched)
-        found = conjunctions(sample, LITERALS)
+        found = found or conjunctions(sample, LITERALS)
         best = max(found, key=sample.score)
         if sample.score(best) >= SLANTED_BELOW:
             break
@@ -137,6 +140,7 @@ def _with_slants(question: Question, columns: list[Column], searched: NDArray[np
         if not made:
             break
         columns = [*columns, *(_everywhere(question, columns, here, column) for column in made)]
+        found = []
     return columns
 
 

@@ -34,7 +34,8 @@ BEAM = 6
 #: A column that reads one feature more must be better by this much macro-F1: of two that do equally well, the simpler.
 PER_FEATURE = 5e-4
 
-#: Of cuts whose scores differ by less the one in the widest gap is taken.
+#: Of cuts whose scores differ by less the one in the widest gap is taken; of columns, the one with the widest gap as a
+#: share of its range.
 MARGIN = 1e-5
 
 #: Values that differ by less, as a share of a column's range, are the same: coordinates come in single precision.
@@ -292,7 +293,9 @@ def _rough(place: _Place, columns: NDArray[np.int64], chosen: Bools) -> Values:
     sample, counts = place.sample, []
     for side in (sample.truth, ~sample.truth):
         rows = (chosen & side).nonzero()[0]
-        groups = sample.groups[rows] if len(columns) == len(sample.values) else sample.groups[np.ix_(rows, columns)]
+        groups = sample.groups[rows]
+        if len(columns) < len(sample.values):
+            groups = groups.take(columns, axis=1)
         counted = np.bincount(groups.ravel(), minlength=GROUPS * len(sample.values)).reshape(-1, GROUPS)[columns]
         counts.append(counted.cumsum(1, dtype=np.int32))
     scores = []
@@ -325,5 +328,8 @@ def _scan(
     widest = np.argsort(room[rows, steps], kind="stable")  # the last one that is written to a row stays
     chosen[rows[widest]] = steps[widest]
     every = np.arange(width)
-    score = place.simpler(best.astype(np.float64), columns, above)
-    return score, values[every, chosen], values[every, chosen + 1]
+    low, high = values[every, chosen], values[every, chosen + 1]
+    with np.errstate(invalid="ignore"):
+        share = np.nan_to_num((high - low) * ROUNDING / np.maximum(place.sample.rounding[columns], 1e-300), nan=0.0)
+    score = best.astype(np.float64) + MARGIN * unit * np.minimum(share, 1.0)
+    return place.simpler(score, columns, above), low, high

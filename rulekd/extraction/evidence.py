@@ -151,7 +151,10 @@ def confirm(
         if mostly_error and one.formula not in together:
             continue
         habit = one.asked_data and bool(in_teacher[place]) and not one.holds
-        shown = related[place] and (one.holds or habit or bar.exploring or one.formula in keep)
+        # A permutation test has no p so small that it would stand against all columns a definition was searched in; too
+        # few units to confirm anything, and it is shown for what it is: fitted, and unconfirmed.
+        fitted = bar.exploring and one.formula in keep and (chance[place] or 0.0) <= CHANCE
+        shown = fitted or (related[place] and (one.holds or habit or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
             missed.append((one.deciding, _missed(one, told[place], chance[place])))
             continue

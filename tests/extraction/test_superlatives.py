@@ -58,7 +58,11 @@ def test_a_column_is_what_its_formula_says(variables: tuple[str, ...]) -> None:
 def test_a_column_is_what_the_plain_world_says() -> None:
     scenes = rooms(4, seed=1)
     # A plain world holds what is known only.
-    scenes = replace(scenes, categories={"category": scenes["category"].clamp_min(0)})
+    scenes = replace(
+        scenes,
+        mask=torch.ones_like(scenes.mask),
+        categories={"category": scenes["category"].clamp_min(0)},
+    )
     facts, places = sites(scenes, ("a", "b"))
     view = View(facts, scenes)
     worlds = [world(view, number) for number in range(4)]
