@@ -41,8 +41,8 @@ LIMIT = 122.0
 #: Half a log-odds in bits.
 HALF = 0.5 / math.log(2)
 
-#: Groundings that are held at once: half a megabyte, which stays in the cache of a core.
-BLOCK = 2**17
+#: Groundings that are held at once: one megabyte.
+BLOCK = 2**18
 
 
 #: The log-probability of a given fact that is false: far below that of any network's answer.

@@ -39,6 +39,10 @@ class Kernel(ABC):
     def fill(self, z: Tensor) -> None:
         """In place, log-odds of literals, times ``sense``, become their numbers."""
 
+    def number(self, z: Tensor) -> Tensor:
+        """What ``fill`` makes, as a new tensor with a gradient."""
+        raise NotImplementedError("only kernels that multiply are written out for a compiler")
+
     def beside_given(self) -> Kernel:
         """The kernel to use where some literals are given."""
         return self

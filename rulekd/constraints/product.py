@@ -92,6 +92,10 @@ class ProductKernel(Kernel):
         elif self.p != 1:
             z.pow_(self.p)
 
+    def number(self, z: Tensor) -> Tensor:
+        broken = z.sigmoid()
+        return broken if self.p == 1 else broken * broken if self.p == 2 else broken**self.p
+
     def slope_(self, upstream: Tensor, numbers: Tensor) -> None:
         broken = numbers if self.p == 1 else numbers.sqrt() if self.p == 2 else numbers ** (1 / self.p)
         upstream.mul_(numbers).addcmul_(upstream, broken, value=-1)

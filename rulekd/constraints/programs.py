@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from kg.formulas import Atom
 from rulekd.constraints.clause import LETTERS, Axes, Clause, Literal, Source
+from rulekd.constraints.fused import fusible, literal, sums
 from rulekd.constraints.kernel import Kernel, room
 from rulekd.constraints.stacks import Kept, Numbers, Stack
 from rulekd.truth import place, real_groundings
@@ -49,8 +50,8 @@ class Program:
     """Clauses of one semantics, stacked by pattern.
 
     sharpness: log-odds are multiplied by it. body: the gradient of negative literals is. sources: what is read. bases:
-    one source for each tensor that is read, and tensors: the number of each source's tensor. rows: by arity the
-    literals. order: the number of each clause, in the order in which they are stacked and computed.
+    one source for each tensor that is read; tensors: the number of each source's; orders: of its axes. rows: by arity
+    the literals. order: the number of each clause, in the order in which they are stacked and computed.
     """
 
     kernel: Kernel
@@ -63,6 +64,7 @@ class Program:
     handle: int = field(init=False)
     bases: tuple[Source, ...] = field(init=False)
     tensors: tuple[int, ...] = field(init=False)
+    orders: tuple[tuple[int, ...] | None, ...] = field(init=False)
 
     @classmethod
     def of(
@@ -94,6 +96,7 @@ class Program:
         once = list(dict.fromkeys(base))
         self.bases = tuple(self.sources[base.index(one)] for one in once)
         self.tensors = tuple(map(once.index, base))
+        self.orders = tuple(map(_order, self.sources))
         self.handle = next(_NUMBERS)
         _PROGRAMS[self.handle] = self
 
@@ -104,10 +107,31 @@ class Program:
         """
         made: Tensor
         if torch.compiler.is_compiling():
-            made = _sums(list(read), objects, padded, self.handle)
+            made = (
+                self._fused(read, objects)
+                if fusible(self.kernel, self.stacks)
+                else _sums(list(read), objects, padded, self.handle)
+            )
         else:
             made = _Sums.apply(self, objects, padded, *read)  # type: ignore[no-untyped-call] # torch's own
         return made
+
+    def _fused(self, read: Sequence[Tensor], objects: Tensor) -> Tensor:
+        placed, rows = self._placed(read), {}
+        for arity, literals in self.rows.items():
+            valid = real_groundings(objects, arity) if arity else None
+            turned = self.kernel.sense * self.sharpness
+            rows[arity] = [
+                literal(
+                    placed[row.source],
+                    turned if row.positive else -turned,
+                    1.0 if row.positive else self.body,
+                    self.kernel,
+                    valid,
+                )
+                for row in literals
+            ]
+        return sums(self.kernel, self.stacks, rows, objects)
 
     def sums(self, read: Sequence[Tensor], objects: Tensor, padded: bool, keep: list[Filled] | None = None) -> Tensor:
         """What ``__call__`` gives, without gradient. keep: takes numbers and slopes, where they are few."""
@@ -149,7 +173,7 @@ class Program:
     def _placed(self, read: Sequence[Tensor]) -> list[Tensor]:
         """For each source a view of its tensor, along the variables a, b, ..."""
         found = []
-        for source, number, order in zip(self.sources, self.tensors, self._orders, strict=True):
+        for source, number, order in zip(self.sources, self.tensors, self.orders, strict=True):
             tensor = read[number]
             if order is not None:
                 tensor = tensor.permute(order)
@@ -157,17 +181,6 @@ class Program:
                 tensor = place(tensor, source.formula.arguments, tuple(LETTERS[: source.arity]))
             found.append(tensor)
         return found
-
-    @cached_property
-    def _orders(self) -> tuple[tuple[int, ...] | None, ...]:
-        """How the axes of each source's tensor are turned; None where they are not, or where an object stands twice."""
-        found: list[tuple[int, ...] | None] = []
-        for source in self.sources:
-            letters = source.formula.arguments if isinstance(source.formula, Atom) else ()
-            order = (0, *(1 + letters.index(x) for x in sorted(letters)))
-            plain = len(letters) != source.arity or order == tuple(range(len(order)))
-            found.append(None if plain else order)
-        return tuple(found)
 
     def _sign(self, row: Row) -> float:
         """d filled / d log-odds, and what its slope is multiplied by."""
@@ -277,6 +290,13 @@ class Filled:
     kernel: Kernel
     numbers: Numbers
     slopes: Kept = field(default_factory=dict)
+
+
+def _order(source: Source) -> tuple[int, ...] | None:
+    """How the axes of its tensor are turned; None where they are not, or where an object stands twice."""
+    letters = source.formula.arguments if isinstance(source.formula, Atom) else ()
+    order = (0, *(1 + letters.index(x) for x in sorted(letters)))
+    return None if len(letters) != source.arity or order == tuple(range(len(order))) else order
 
 
 def _part(room: Tensor, shape: Sequence[int]) -> Tensor:

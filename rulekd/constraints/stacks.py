@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import TypeAlias
@@ -59,6 +59,7 @@ class Stack:
 
     pattern: the axes of each literal, ascending. rows: (R, literals), the row of each among those of its arity.
     first: number of the first clause among all of a program. scale: a factor of every sum of literals.
+    parts: for each factor the literals that are joined in it: those over fewer objects go into the first that fits.
     """
 
     variables: int
@@ -66,10 +67,9 @@ class Stack:
     rows: tuple[tuple[int, ...], ...]
     first: int
     scale: float = 1.0
+    parts: dict[Axes, tuple[int, ...]] = field(init=False, compare=False)
 
-    @cached_property
-    def parts(self) -> dict[Axes, tuple[int, ...]]:
-        """For each factor the literals that are joined in it: those over fewer objects go into the first that fits."""
+    def __post_init__(self) -> None:
         full = tuple(range(self.variables))
         if self.variables < 3 or (self.variables == 3 and full in self.pattern):
             wanted: tuple[Axes, ...] = (full,)
@@ -79,7 +79,7 @@ class Stack:
         for slot, axes in enumerate(self.pattern):
             home = axes if axes in found else next(target for target in wanted if set(axes) <= set(target))
             found[home].append(slot)
-        return {axes: tuple(slots) for axes, slots in found.items()}
+        object.__setattr__(self, "parts", {axes: tuple(slots) for axes, slots in found.items()})
 
     @cached_property
     def _index(self) -> Tensor:
@@ -95,7 +95,7 @@ class Stack:
                 keep[self.first + rows.start] = _unpaired(slopes, factors)
                 found.append(sums.reshape(rows.stop - rows.start, -1))
             else:
-                found.append(_sums(kernel, factors, self.variables))
+                found.append(sums_of(kernel, factors, self.variables))
         return torch.cat(found) if len(found) > 1 else found[0]
 
     @property
@@ -156,33 +156,33 @@ class Stack:
             else:
                 table = numbers.tables[len(own)]
                 part = table.index_select(0, self._index[rows, slot].to(table.device))
-            laid.append(part if own == axes else _lay(part, own, axes))
+            laid.append(part if own == axes else lay(part, own, axes))
         if not any(self.pattern[slot] == axes for slot in self.parts[axes]):
             laid.append(numbers.blank(len(axes))[None])  # what is no grounding must be known here as well
         return laid
 
 
-def _sums(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> Tensor:
+def sums_of(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> Tensor:
     """(R, B)."""
     full = tuple(range(variables))
     if full in factors:
         if len(factors) == 1:
             return kernel.flat(factors[full])
-        return kernel.flat(kernel.join([_lay(factor, axes, full) for axes, factor in factors.items()]))
+        return kernel.flat(kernel.join([lay(factor, axes, full) for axes, factor in factors.items()]))
     if variables == 3:
         rows, batch = next(iter(factors.values())).shape[:2]
         return kernel.triple(*_pairs(factors)).reshape(rows, batch)
     size = next(iter(factors.values())).shape[-1]
-    return torch.stack([_sums(kernel, _fixed(kernel, factors, a)[0], variables - 1) for a in range(size)]).sum(0)
+    return torch.stack([sums_of(kernel, _fixed(kernel, factors, a)[0], variables - 1) for a in range(size)]).sum(0)
 
 
 def _slopes(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> dict[Axes, Tensor]:
-    """The slopes of ``_sums`` in each factor."""
+    """The slopes of ``sums_of`` in each factor."""
     full = tuple(range(variables))
     if full in factors:
         if len(factors) == 1:
             return {full: kernel.flat_slopes(factors[full])}
-        laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
+        laid = [lay(factor, axes, full) for axes, factor in factors.items()]
         return _unjoined(kernel, kernel.flat_slopes(kernel.join(laid)), laid, list(factors), factors)
     if variables == 3:
         return _unpaired(kernel.triple_slopes(*_pairs(factors)), factors)
@@ -192,7 +192,7 @@ def _slopes(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> d
         inner = _slopes(kernel, rest, variables - 1)
         for home, names in homes.items():
             cut = {axes: factors[axes].select(2, a) if axes[0] == 0 else factors[axes] for axes in names}
-            laid = [_lay(cut[axes], _without_first(axes), home) for axes in names]
+            laid = [lay(cut[axes], _without_first(axes), home) for axes in names]
             for axes, slope in _unjoined(kernel, inner[home], laid, names, cut).items():
                 (made[axes].select(2, a) if axes[0] == 0 else made[axes]).add_(slope)
     return made
@@ -234,7 +234,7 @@ def _fixed(kernel: Kernel, factors: Mapping[Axes, Tensor], a: int) -> tuple[dict
     joined = {}
     for home, names in homes.items():
         cut = [factors[axes].select(2, a) if axes[0] == 0 else factors[axes] for axes in names]
-        joined[home] = kernel.join([_lay(f, _without_first(axes), home) for f, axes in zip(cut, names, strict=True)])
+        joined[home] = kernel.join([lay(f, _without_first(axes), home) for f, axes in zip(cut, names, strict=True)])
     return joined, homes
 
 
@@ -243,7 +243,7 @@ def _without_first(axes: Axes) -> Axes:
     return tuple(axis - 1 for axis in axes if axis != 0)
 
 
-def _lay(factor: Tensor, axes: Axes, along: Axes) -> Tensor:
+def lay(factor: Tensor, axes: Axes, along: Axes) -> Tensor:
     """(R, B, ..) over ``axes`` laid along more axes, of size 1 where it does not speak of one."""
     sizes = iter(factor.shape[2:])
     return factor.reshape(*factor.shape[:2], *(next(sizes) if axis in axes else 1 for axis in along))
