@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from kg import Atom, Choice, Definition, Formula, Iff
 from rulekd.extraction.columns import Column, bases, simple_columns
+from rulekd.extraction.conditions import conditions
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.disjunctions import Bools, Sample
+from rulekd.extraction.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.growth import Grown, conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
@@ -56,6 +57,8 @@ def definitions(seen: Discovery) -> Proposals:
             formula, known, worth = proposal(question, printed, len(columns))
             found.append((formula, worth))
             about[formula] = known
+            assert isinstance(formula, Iff)
+            found += [(condition, worth) for condition in conditions(question, formula.right)]
     return gathered(found, about, examined)
 
 
@@ -73,7 +76,7 @@ def proposal(
 def gathered(found: Sequence[tuple[Formula, bool]], about: Mapping[Formula, Definition], examined: int) -> Proposals:
     """Proposals with what is known about each."""
     proposed = Proposals.gather(found)
-    return replace(proposed, examined=examined, definitions={f: about[f] for f in proposed.formulas})
+    return replace(proposed, examined=examined, definitions={f: about[f] for f in proposed.formulas if f in about})
 
 
 def bare_objects(scenes: Scenes) -> bool:
@@ -128,7 +131,7 @@ def _with_slants(
     question: Question, columns: list[Column], searched: NDArray[np.int64], grown: Sequence[Grown]
 ) -> list[Column]:
     """With directions that improve the best conjunction, one after another, each at all sites. grown: without any."""
-    found = [one.formula for one in grown if len(one.formula) == 1 and not one.negated]
+    found: list[Disjunction] = [one.formula for one in grown if len(one.formula) == 1 and not one.negated]
     for _ in range(SLANTS):
         sample = _sample(question, columns, searched)
         found = found or conjunctions(sample, LITERALS)
