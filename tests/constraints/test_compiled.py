@@ -12,7 +12,6 @@ import rulekd
 
 RULES = [
     "r(a, b) & r(b, c) -> r(a, c)",
-    "r(a, b) & s(c, b) -> s(a, c)",
     "r(a, b) -> s(b, a)",
     "r(a, b) <-> s(b, a)",
     "p(a) & r(a, b) -> q(b) | t()",
@@ -54,7 +53,7 @@ def loss_of(constraints: rulekd.Constraints) -> Callable[[dict[str, Tensor], Ten
 
 @pytest.mark.parametrize(
     ("semantics", "p", "backend"),
-    [("coherent", 1, "eager"), ("product", 1, "eager"), ("product", 2, "aot_eager"), ("product", 3, "eager")],
+    [("coherent", 1, "eager"), ("product", 2, "aot_eager"), ("product", 3, "eager")],
 )
 def test_values_and_gradients_are_those_of_eager(semantics: str, p: int, backend: str) -> None:
     torch._dynamo.reset()
