@@ -43,7 +43,7 @@ def account(
         for name, proposals in counted
     ]
     notes += [note for _, proposals in counted for note in proposals.notes]
-    notes += [str(missed) for missed in watch.missed.values()]
+    notes += [str(missed) for missed in watch.missed.values() if missed.candidates != 0]
     if unjudged:
         notes.append(f"{unjudged:,} proposed candidates, the last of them, were not judged: the time was used up")
     units = len(set(facts.units[bar.held_out].tolist()))

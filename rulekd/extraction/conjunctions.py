@@ -46,9 +46,9 @@ _TURNED = {"a": "b", "b": "a"}
 class Words:
     """The K atoms of a pair, one of each set of equal ones.
 
-    heads: numbers of those that rules are read to, one of each law and its turned writing. turned: by number the atom
-    with its objects exchanged. equal: the equalities that the others are left out for. apart: pairs of properties of
-    one object that hardly ever go together.
+    heads: numbers of those that rules are read to; a head stands for its turned writing too. turned: by number the
+    atom with its objects exchanged. equal: the equalities that the others are left out for. apart: pairs of properties
+    of one object that hardly ever go together.
     """
 
     atoms: tuple[Atom, ...]
@@ -62,10 +62,10 @@ class Words:
         return len(self.atoms[number].arguments) == 2
 
     def asked(self, body: Sequence[int]) -> Tensor:
-        """(K,) bool: the heads that a body over a pair is asked for, in this writing.
+        """(K,) bool: the heads that a body over a pair is asked for.
 
         A body without a relation joins the two objects only of a relation. One relation is asked for properties alone:
-        the family of pairs does the rest. Of two bodies of a symmetric head, one the other's turned writing, one stays.
+        the family of pairs does the rest.
         """
         relations = torch.tensor([self.relation(number) for number in range(len(self.atoms))])
         found = torch.zeros(len(self.atoms), dtype=torch.bool)
@@ -76,8 +76,6 @@ class Words:
             found &= relations if joined else torch.zeros_like(relations)
         if len(body) == 1:
             found &= ~relations
-        if sorted(body) > sorted(self.turned[number] for number in body):
-            found &= torch.tensor([number != other for number, other in enumerate(self.turned)])
         return found
 
 
@@ -125,17 +123,22 @@ def conjunctions(seen: Discovery) -> Proposals:
 
 
 def words_of(seen: Discovery) -> Words:
-    """The atoms of a pair that are ever true, without those that equal an earlier one."""
+    """The atoms of a pair that are ever true, one of each set of equal ones."""
     first: dict[Atom, Atom] = {}
     for arity in sorted(seen.arities() & {1, 2}, reverse=True):
         counts = seen.pairs if arity == 2 else seen.unary
         either = counts.first + counts.second - counts.both
         equal = seen.held(either, either - counts.both)
-        for place, atom in enumerate(counts.atoms):
-            if float(counts.first[place, place]) < MIN_SUPPORT:
-                continue
-            others = [counts.atoms[other] for other in equal[place, :place].nonzero().flatten().tolist()]
-            first[atom] = next((other for other in others if first.get(other) == other), atom)
+        support = counts.first.diagonal().tolist()
+        # Of equal words the one that is said most often stays, whatever it is called.
+        staying: list[int] = []
+        for place in sorted(range(len(support)), key=lambda place: (-support[place], place)):
+            if support[place] < MIN_SUPPORT:
+                break
+            same = next((one for one in staying if bool(equal[place, one])), place)
+            first[counts.atoms[place]] = counts.atoms[same]
+            if same == place:
+                staying.append(place)
     kept = [atom for atom, one in first.items() if atom == one]
     atoms = [*kept, *(_turn(atom) for atom in kept if len(atom.arguments) == 1)]
     place_of = {atom: place for place, atom in enumerate(atoms)}
@@ -254,7 +257,7 @@ def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
     heads = [head for head in words.heads if words.relation(head)]
     if not rows or not heads:
         return
-    asked = torch.tensor([[one.asked(words, found, head) for head in heads] for one in rows], dtype=torch.bool).reshape(
+    asked = torch.tensor([[one.asked(found, head) for head in heads] for one in rows], dtype=torch.bool).reshape(
         len(rows), -1
     )
     objects = seen.careful.objects.shape[1]
@@ -295,16 +298,13 @@ class _Chain:
         """The rule over a, b and c."""
         return _law(self.body(words), _renamed(words.atoms[head], ENDS))
 
-    def asked(self, words: Words, found: Found, head: int) -> bool:
-        """Is the rule examined, and this its writing?"""
+    def asked(self, found: Found, head: int) -> bool:
+        """Is the rule examined?"""
         third = self.third
         assert third is not None, "without a third atom it is a matter of compositions"
-        if head == third or head in self.done or (not self.middle and bool(found.parts[third,][head])):
+        if head == third or head in self.done:
             return False
-        if words.turned[head] != head:
-            return True
-        other = third if self.middle else words.turned[third]
-        return (self.first, self.second, third) <= (words.turned[self.second], words.turned[self.first], other)
+        return self.middle or not bool(found.parts[third,][head])
 
 
 def _with_third(words: Words, found: Found, first: int, second: int, relations: bool) -> Iterator[_Chain]:

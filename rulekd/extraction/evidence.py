@@ -46,9 +46,9 @@ MIN_UNITS = 8
 #: Live groundings under which a candidate is not proposed.
 MIN_SUPPORT = 20
 
-#: Candidates and scenes from which the time of judging is estimated; how often everything is counted for it, chance and
-#: citations included; and the seconds a candidate for its intervals and its place in the graph (seen: 0.003 on a core).
-TRIED, PASSES, EACH = 64, 5, 0.006
+#: Candidates and scenes from which the time of judging is estimated; how often everything is counted for it, chance
+#: included; and the seconds a candidate for its intervals and its place in the graph (seen: 0.003 on a core).
+TRIED, PASSES, EACH = 64, 2.5, 0.005
 
 #: False discovery rates of the two tests.
 LEVEL, CHANCE = 0.05, 0.01
@@ -86,17 +86,21 @@ class Judged:
 
 
 def affordable(candidates: Sequence[Formula], source: Source, seconds: float) -> int:
-    """How many of the candidates, from the first on, can be judged in the time: a few are counted in a few scenes."""
+    """How many of the candidates, from the first on, can be judged in the time: it is tried on a part.
+
+    Of many scenes a few are tried with all candidates, which share what is counted; of few scenes some candidates.
+    """
     if math.isinf(seconds) or not candidates:
         return len(candidates)
     facts = source.view.facts
     some = torch.arange(min(TRIED, len(facts)), device=facts.objects.device)
     images = {name: view.select(some) for name, view in source.images.items()}
-    few = candidates[:TRIED]
+    tried = candidates if len(facts) > 4 * TRIED else candidates[:TRIED]
     started = time.monotonic()
-    tallies(few, source.view.select(some), images)
+    tallies(tried, source.view.select(some), images)
     took = time.monotonic() - started
-    each = EACH + PASSES * took / len(few) * len(facts) / max(1, len(some))
+    passes = PASSES if source.believed else PASSES + 1
+    each = EACH + passes * took / len(tried) * len(facts) / max(1, len(some))
     return min(len(candidates), int(max(0.0, seconds - took) / each))
 
 

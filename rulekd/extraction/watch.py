@@ -14,7 +14,7 @@ Report = Callable[[str, int, int], None]
 """progress(what, done, of): called while the work goes on."""
 
 #: Share of a budget after which nothing new is proposed: the rest is for judging what was.
-PROPOSING = 0.6
+PROPOSING = 0.5
 
 _Part = TypeVar("_Part")
 

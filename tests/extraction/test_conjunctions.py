@@ -112,12 +112,15 @@ def test_numbers_recompute_from_the_facts_by_brute_force() -> None:
 
 
 def test_equal_words_are_written_as_one() -> None:
-    """An order, its converse and a symmetric relation have three atoms over a pair, of six; two laws have heads."""
+    """An order, its converse and a symmetric relation have three atoms over a pair, of six; two are heads.
+
+    What is said most often comes first: 64 % of pairs are near, half are in order.
+    """
     place = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
     less, near = place[:, :, None] < place[:, None], (place[:, :, None] - place[:, None]).abs() < 0.4
     words = words_of(Discovery(Facts({"less": less, "more": less.transpose(1, 2), "near": near})))
-    assert words.atoms == (Atom("less", ("a", "b")), Atom("more", ("a", "b")), Atom("near", ("a", "b")))
-    assert (words.heads, words.turned) == ((0, 2), (1, 0, 2))
+    assert words.atoms == (Atom("near", ("a", "b")), Atom("less", ("a", "b")), Atom("more", ("a", "b")))
+    assert (words.heads, words.turned) == ((0, 1), (0, 2, 1))
 
 
 def test_candidates_are_those_of_the_formula() -> None:
