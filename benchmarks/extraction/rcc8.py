@@ -6,6 +6,7 @@ Boxes with integer corners 0..5; each ordered pair stands in exactly one of p0..
     flips       each ordered pair by itself is told a relation drawn from the other seven with probability 1 - accuracy
     network     a trained softmax network of two layers of 64 on the coordinates of the pair, as log-odds, stopped when
                 its decisions are right often enough
+    decisions   the same network's decisions, as bool
 
     python -m benchmarks.extraction.rcc8 --seeds 21 22 23
 
@@ -153,7 +154,10 @@ def main() -> None:
         told = relation(made[:, :, None], made[:, None])
         worlds = [("truth", as_facts(told), 1.0)]
         worlds += [("flips", flips(told, accuracy, seed), accuracy) for accuracy in options.accuracies]
-        worlds += [("network", *network(made, accuracy, seed)) for accuracy in options.accuracies]
+        for accuracy in options.accuracies:
+            answers, right = network(made, accuracy, seed)
+            odds = torch.stack([answers.values[name] for name in NAMES])
+            worlds += [("network", answers, right), ("decisions", as_facts(odds.argmax(0)), right)]
         for name, facts, right in worlds:
             started = time.perf_counter()
             graph = rulekd.mine(facts)

@@ -6,19 +6,24 @@ the converse of i in the other; where it is not, one of the two answers is wrong
     T_ijk    triples told i between a and b, j between b and c, k between a and c,
     q_xy     share of pairs of x that are told y: half of those that are told y in one direction, and the converse of
              x in the other,
-    r_xy     share of pairs of x that are told y in both: q_xy times that of the converses, where errors do not know
-             of each other, and HIDDEN q_xy beside it,
+    s        share of the errors of one direction that the other makes too: 1 - H^2, where H is the entropy of the
+             errors q_x. over its largest, log (G - 1). Errors that spread over all relations alike are accidents, and
+             know nothing of each other; errors that stay with a neighbour have a cause that both directions share,
 
 wrong answers alone would be witnesses for the entry k of the cell i, j about
 
-    E_ijk = sum_x (T_xjk r_xi + T_ixk r_xj + T_ijx r_xk)
+    E_ijk = s sum_x (T_xjk q_xi + T_ixk q_xj + T_ijx q_xk)
 
-times. The entry is possible when T > 2 E. Where nothing disagrees, one witness is enough. A cell that no triple speaks
-for follows from the others, as far as it does.
+times. The entry is possible when T > 2 E and the witnesses come from two scenes, since one wrong pair is in many
+triangles of its scene. A pair in two or more triangles that are not possible is wrong by all appearance. All is
+counted again without such pairs, and now T > 2 s E and two witnesses are enough: triangles give away accidents as the
+other direction does, so that s^2 of the errors are left. Where nothing disagrees, one witness is enough. A cell that no
+triple speaks for follows from the others, as far as it does.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +32,12 @@ from torch import Tensor
 from rulekd.extraction.counting import BLOCK, EXACT_FLOAT32
 from rulekd.facts import Facts
 
-#: Share of the errors of one direction that the other direction shares.
-HIDDEN = 0.1
+#: How many unsure pairs of a relation are left out for each that disagrees with its other direction, and the largest
+#: share of its pairs.
+MARGIN, UNSURE_CAP = 2, 0.2
 
-#: How many unsure pairs of a relation are left out for each that disagrees with its other direction.
-MARGIN = 5
+#: Triangles that are not possible, in which a pair is taken for wrong.
+IMPOSSIBLE = 2
 
 
 @dataclass(frozen=True)
@@ -57,14 +63,23 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
         return None
     agree = valid & valid.transpose(1, 2) & (converse.to(told.device)[told] == told.transpose(1, 2))
     agree = agree & _sure(facts, names, told, valid, agree)
-    triples = _triples(facts, told, agree, size)
-    hidden = _hidden(turned, converse)
-    wrong = (
-        torch.einsum("xjk,xi->ijk", triples, hidden)
-        + torch.einsum("ixk,xj->ijk", triples, hidden)
-        + torch.einsum("ijx,xk->ijk", triples, hidden)
+    confused, shared = errors(turned, converse)
+    triples, scenes = _triples(facts, told, agree, size)
+    alone = min(1, len(facts) - 1) if bool(confused.any()) else 0
+    possible = (triples > 2 * shared * _expected(triples, confused)) & (scenes > alone)
+    if bool(confused.any()):
+        triples, scenes = _triples(facts, told, agree & credible(facts, told, agree, possible), size)
+        possible = triples > (2 * shared**2 * _expected(triples, confused)).clamp_min(1)
+    return Table(names, _closed(possible, triples.sum(2) > 0, converse), triples.sum(2))
+
+
+def _expected(triples: Tensor, confused: Tensor) -> Tensor:
+    """(G, G, G) E_ijk / s: witnesses that wrong answers give, if both directions share all errors."""
+    return (
+        torch.einsum("xjk,xi->ijk", triples, confused)
+        + torch.einsum("ixk,xj->ijk", triples, confused)
+        + torch.einsum("ijx,xk->ijk", triples, confused)
     )
-    return Table(names, _closed(triples > 2 * wrong, triples.sum(2) > 0, converse), triples.sum(2))
 
 
 def _closed(possible: Tensor, seen: Tensor, converse: Tensor) -> Tensor:
@@ -99,7 +114,7 @@ def _sure(facts: Facts, names: tuple[str, ...], told: Tensor, valid: Tensor, agr
     """(B, N, N) bool: without the pairs, in either direction, of which the network was least sure.
 
     Of the pairs that are told a relation those with the least lead over the next one are left out, MARGIN times as
-    many as disagree with their other direction, at most half.
+    many as disagree with their other direction, at most UNSURE_CAP of them.
     """
     values = [facts.values[name] for name in names]
     sure = torch.ones_like(valid)
@@ -109,7 +124,7 @@ def _sure(facts: Facts, names: tuple[str, ...], told: Tensor, valid: Tensor, agr
     lead = best[0] - best[1]
     for place in range(len(names)):
         mine = valid & (told == place)
-        share = min(0.5, MARGIN * float((mine & ~agree).sum()) / max(1, int(mine.sum())))
+        share = min(UNSURE_CAP, MARGIN * float((mine & ~agree).sum()) / max(1, int(mine.sum())))
         leads = lead[mine]
         rank = round(share * len(leads))
         if rank:
@@ -129,18 +144,38 @@ def _converses(turned: Tensor) -> Tensor | None:
     return converse if bool((converse >= 0).all()) else None
 
 
-def _hidden(turned: Tensor, converse: Tensor) -> Tensor:
-    """(G, G) r_xy from turned (G, G): pairs told i in one direction and j in the other."""
+def errors(turned: Tensor, converse: Tensor) -> tuple[Tensor, float]:
+    """(G, G) q_xy and s, from turned (G, G): pairs told i in one direction and j in the other."""
     told = turned[:, converse]  # told y, and the converse of x in the other direction
     told = (told + told.T) / 2
-    confused = told.T / 2 / told.diagonal().clamp_min(1)[:, None]
-    confused.fill_diagonal_(0)
-    return confused * confused[converse][:, converse] + HIDDEN * confused
+    errors = told.clone()
+    errors.fill_diagonal_(0)
+    by_relation = errors.sum(1)
+    spread = torch.special.entr(errors / by_relation.clamp_min(1)[:, None]).sum(1) / math.log(max(2, len(told) - 1))
+    entropy = float((by_relation * spread).sum() / by_relation.sum().clamp_min(1))
+    return errors.T / 2 / told.diagonal().clamp_min(1)[:, None], 1 - entropy**2
 
 
-def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> Tensor:
-    """(G, G, G) float64 T_ijk."""
+def credible(facts: Facts, told: Tensor, agree: Tensor, possible: Tensor) -> Tensor:
+    """(B, N, N) bool: without the pairs, in either direction, in IMPOSSIBLE or more triangles that are not possible."""
+    size = len(possible)
+    kept = torch.ones_like(agree)
+    never = (~possible).to(agree.device, torch.float32)
+    for index in _parts(facts, size):
+        x = _one_hot(told[index], agree[index], size)
+        broken = torch.zeros(agree[index].shape, device=agree.device)
+        for head in range(size):
+            # paths that lead from a over some c to b, and may not end in this relation
+            last = torch.einsum("ij,sjcb->sicb", never[:, :, head], x)
+            broken += x[:, head] * (x @ last).sum(1)
+        kept[index] = (broken < IMPOSSIBLE) & (broken.transpose(1, 2) < IMPOSSIBLE)
+    return kept
+
+
+def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """(G, G, G) float64 T_ijk, and the number of scenes that they come from."""
     counts = torch.zeros(size, size, size, dtype=torch.float64)
+    scenes = torch.zeros_like(counts)
     apart = facts.groundings(2)
     for index in _parts(facts, size):
         x = _one_hot(told[index], agree[index], size)
@@ -149,8 +184,10 @@ def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> Tensor:
         heads = x.flatten(2).transpose(1, 2)
         for first in range(size):
             paths = (x[:, first, None] @ x) * apart[index, None]
-            counts[first] += (paths.flatten(2) @ heads).double().sum(0).cpu()
-    return counts
+            found = paths.flatten(2) @ heads
+            counts[first] += found.double().sum(0).cpu()
+            scenes[first] += (found > 0).sum(0).cpu()
+    return counts, scenes
 
 
 def _one_hot(told: Tensor, keep: Tensor, size: int) -> Tensor:

@@ -81,40 +81,6 @@ def test_every_number_recomputes_from_the_facts_by_brute_force(facts: Facts) -> 
         assert low <= evidence.rate <= high
 
 
-def test_renaming_predicates_renames_the_rules(facts: Facts) -> None:
-    small = facts.select(torch.arange(60))
-    new = {name: f"z_{name}" for name in small.values}
-    renamed = Facts({new[name]: value for name, value in small.values.items()})
-
-    def told(given: Facts, back: dict[str, str]) -> set[str]:
-        found = set()
-        for rule in rulekd.mine(given).rules():
-            text = str(rule.formula)
-            for old, word in back.items():
-                text = text.replace(f"{word}(", f"{old}(")
-            found.add(rulekd.compile([text]).rules[0].id)
-        return found
-
-    assert told(small, {}) == told(renamed, new)
-
-
-def test_permuting_objects_and_padding_change_nothing(facts: Facts) -> None:
-    small = facts.select(torch.arange(60))
-    order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
-    wide = torch.zeros(60, 15, dtype=torch.bool)
-    wide[:, :12] = True
-
-    def pad(value: torch.Tensor) -> torch.Tensor:
-        grown = torch.ones(60, 15, 15, dtype=torch.bool)
-        grown[:, :12, :12] = value[:, order][:, :, order]
-        return grown
-
-    moved = Facts({name: pad(value) for name, value in small.values.items()}, mask=wide)
-    one, two = ({r.id: r.evidence.teacher for r in rulekd.mine(f).rules() if r.evidence} for f in (small, moved))
-    assert one.keys() == two.keys()
-    assert all((one[i].support, one[i].violations) == (two[i].support, two[i].violations) for i in one)
-
-
 def test_under_eight_units_no_level_is_confirmed(facts: Facts) -> None:
     graph = rulekd.mine(facts.select(torch.arange(8)))
     assert not any(rule.evidence and rule.evidence.confirmed for rule in graph.rules())
