@@ -1,4 +1,4 @@
-"""A picture of concept triples: a node for each category, an arrow for each relation, as thick as the share is large."""
+"""A picture of concept triples: a node for each category, an arrow for each relation, thicker for a larger share."""
 
 from __future__ import annotations
 
