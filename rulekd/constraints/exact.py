@@ -58,7 +58,7 @@ Leaf = tuple[str, Atom | Compare | Same]
 
 @dataclass(frozen=True)
 class Exact(Semantics):
-    """The number of a grounding is log W."""
+    """The number of a grounding is -log W."""
 
     # By the identity of a disjunction, since to hash a CNF takes longer than to read it; it is held, and stays itself.
     _listed: dict[tuple[int, torch.dtype], tuple[Disjunction, tuple[Leaf, ...], Tensor]] = field(
@@ -106,14 +106,14 @@ class Exact(Semantics):
         return self._listed[key][1:]
 
     def loss(self, truth: Tensor) -> Tensor:
-        return -truth
+        return truth
 
     def violation(self, truth: Tensor) -> Tensor:
-        return -torch.expm1(truth)
+        return -torch.expm1(-truth)
 
 
 class _LogMass(torch.autograd.Function):
-    """log W (G,) of log-odds z (m, G). bits: (K, 2m), for each model 1 / ln 2 at what is true, -1 / ln 2 at the rest.
+    """-log W (G,) of log-odds z (m, G). bits: (K, 2m), for each model 1 / ln 2 at what is true, -1 / ln 2 at the rest.
 
     With c_k the sum of |z_i| over the atoms in which model k differs from what each of them rather is,
 
@@ -136,14 +136,14 @@ class _LogMass(torch.autograd.Function):
         whole = parts.sub_(top).exp2_().sum(0)
         ctx.save_for_backward(chance, parts, whole, bits)
         rather = torch.maximum(chance, 1 - chance).prod(0)
-        return top.add_(rather.mul_(whole).log2_()).mul_(LN2).clamp_(max=0)
+        return top.add_(rather.mul_(whole).log2_()).mul_(-LN2).clamp_(min=0)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor]:
         chance, parts, whole, bits = ctx.saved_tensors
         with unrounded(upstream.device):
             believed = bits[:, : len(chance)].T @ parts  # over ln 2: in each atom, if the formula were known
-        return None, believed.div_(whole * (1 / LN2)).sub_(chance).mul_(upstream)
+        return None, torch.sub(chance, believed.div_(whole * (1 / LN2)), out=believed).mul_(upstream)
 
 
 @lru_cache(maxsize=2**12)
