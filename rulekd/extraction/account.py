@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
-from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged, Source, unreliable
+from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
+from rulekd.extraction.refutation import unreliable
+from rulekd.extraction.source import Source
 from rulekd.extraction.watch import Watch
 from rulekd.facts import Facts
 

@@ -8,7 +8,8 @@ Over a pair (a, b) an atom is a relation read either way, or a property of one o
 They are grown level by level. A body is examined when it and all its parts have support, and no atom of it follows from
 the others. It is proposed for a head only where no part of it does already: neither the part alone, nor what was
 proposed of shorter bodies together, as a prover sees it. Words that are equal (an inverse, a relation that is
-symmetric) are written as one of them.
+symmetric) are written as one of them. Three relations around three objects are examined only where the family is asked
+for by name: much of what holds of them tells of how scenes are drawn.
 """
 
 from __future__ import annotations
@@ -248,9 +249,11 @@ def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
         found.known += [_Chain(first, second).law(words, head) for head in done]
         rows += [
             replace(one, done=frozenset(done))
-            for one in _with_third(words, found, first, second)
+            for one in _with_third(words, found, first, second, relations=not seen.unasked)
             if not (one.third in done and not one.middle)
         ]
+    if seen.unasked:
+        found.notes.append("chains with a third relation: not examined unasked; families=['conjunctions', ...] asks")
     heads = [head for head in words.heads if words.relation(head)]
     if not rows or not heads:
         return
@@ -304,15 +307,16 @@ class _Chain:
         return self.middle or not bool(found.parts[third,][head])
 
 
-def _with_third(words: Words, found: Found, first: int, second: int) -> Iterator[_Chain]:
-    """The chain with every relation of its ends, and every property that does not follow from its own relations."""
+def _with_third(words: Words, found: Found, first: int, second: int, relations: bool) -> Iterator[_Chain]:
+    """The chain with every relation of its ends, if wanted, and every property that does not follow from its own."""
 
     def said(edge: int, guard: int) -> bool:
         return tuple(sorted((edge, guard))) in found.alive and not bool(found.parts[edge,][guard])
 
     for third in found.singles:
         if words.relation(third):
-            yield _Chain(first, second, third)
+            if relations:
+                yield _Chain(first, second, third)
         elif words.atoms[third].arguments == ("a",):
             if said(first, third):
                 yield _Chain(first, second, third)

@@ -58,7 +58,7 @@ class Discovery:
     tolerance, because the share on this part is only an estimate. whole: what was said about all scenes. raw: the
     facts as they were said, where doubt has been cast on some of ``facts``. scenes: what the facts are about, where
     that is known. ask: the network, about other scenes, where it can be asked. watch: the time that is left. unasked:
-    nobody named the families, so that dear ones stay out.
+    nobody named the families, so that dear ones stay out. everything: nothing is held back for confirmation.
     """
 
     facts: Facts
@@ -71,6 +71,7 @@ class Discovery:
     ask: Callable[[Scenes], Facts] | None = None
     watch: Watch = field(default_factory=Watch)
     unasked: bool = False
+    everything: bool = False
 
     @property
     def careful(self) -> Facts:

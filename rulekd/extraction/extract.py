@@ -26,11 +26,13 @@ from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Suspicions, suspicions
-from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Bar, Source, affordable, confirm
+from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, affordable, confirm
 from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.probing import probed
+from rulekd.extraction.refutation import ERROR_CAP
+from rulekd.extraction.source import Source
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
 from rulekd.extraction.watch import Missed, Report, Watch
 from rulekd.facts import Facts
@@ -348,7 +350,7 @@ def _few(whole: Part, given: Discovery) -> Discovery | None:
     """Everything, where there are fewer than FEW independent units."""
     if len(set(whole.facts.units.tolist())) >= FEW:
         return None
-    return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch)
+    return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch, everything=True)
 
 
 def _unconfirmed(rule: Rule) -> Rule:

@@ -129,3 +129,19 @@ def test_what_is_too_large_or_never_true_is_listed() -> None:
         "it has 13 atoms",
         "no answer makes it true",
     ]
+
+
+def test_values_in_float32_are_those_of_float64_however_sure_the_atoms() -> None:
+    """The difference seen is 2e-8 of the loss."""
+    members = [f"v{n}" for n in range(10)]
+    constraints = rulekd.compile([f"exactly_one({', '.join(f'{name}()' for name in members)})"], "exact")
+    z = 40 * torch.randn(10, 200, generator=torch.Generator().manual_seed(0))
+    wide = constraints(dict(zip(members, z.double(), strict=True)))
+    assert constraints(dict(zip(members, z, strict=True))).loss.item() == pytest.approx(wide.loss.item(), rel=1e-6)
+
+
+def test_a_loss_can_be_asked_for_its_gradient_twice() -> None:
+    z = torch.randn(3, 5, requires_grad=True, generator=torch.Generator().manual_seed(0))
+    loss = rulekd.compile(["exactly_one(x(), y(), z())"], "exact")(dict(zip("xyz", z.unbind(0), strict=True))).loss
+    first, second = (torch.autograd.grad(loss, z, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(first, second)
