@@ -13,6 +13,9 @@ from kg import RulekdError
 Report = Callable[[str, int, int], None]
 """progress(what, done, of): called while the work goes on."""
 
+#: How reports about the counting of candidates begin.
+CANDIDATES = "candidates: "
+
 #: Share of a budget after which nothing new is proposed: the rest is for judging what was.
 PROPOSING = 0.5
 
@@ -89,13 +92,13 @@ class Watch:
         >>> list(late.parts("chains", 1372, ["some scenes"])), str(late.missed["chains"])
         ([], 'chains: 1,372 candidates not examined, the time was used up')
         """
-        self.tell(f"candidates: {what}", 0, candidates)
+        self.tell(f"{CANDIDATES}{what}", 0, candidates)
         for done, part in enumerate(parts):
             if self.over:
                 self.missed[what] = Missed(what, done / len(parts), candidates)
                 return
             yield part
-            self.tell(f"candidates: {what}", candidates * (done + 1) // len(parts), candidates)
+            self.tell(f"{CANDIDATES}{what}", candidates * (done + 1) // len(parts), candidates)
 
     def while_time(self, what: str, pieces: Iterable[_Part]) -> Iterator[_Part]:
         """Pieces of work that are made one by one, as long as there is time."""
