@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--scenes", type=int, default=16_000)
-    parser.add_argument("--steps", type=int, default=8000, help="training steps of each network")
+    parser.add_argument("--steps", type=int, default=20_000, help="training steps of each network")
+    parser.add_argument("--pairs", type=int, default=1_000_000, help="pairs that each network learns from")
+    parser.add_argument("--width", type=int, default=256, help="of its two layers")
     options = parser.parse_args()
     torch.set_num_threads(1)
     clevr()
@@ -59,7 +61,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     laws = []
     for seed in range(options.first, options.first + options.seeds):
-        network = teacher(seed, options.steps)
+        network = teacher(seed, options.steps, options.pairs, options.width)
         boxes(network, seed, options.scenes)
         laws += transforms(network, seed, options.scenes // 4)
     print("\n| seed | relation | true found | false refused | network obeys: true laws | false laws |")

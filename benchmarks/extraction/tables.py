@@ -2,10 +2,10 @@
 
 A table becomes scenes of one object with attributes; a small network learns its classes and is then read. Laws known
 to hold without exception (balance scale, tic-tac-toe, MONK-1) are to come back in words; on the other tables the
-printed rules are compared with scikit-learn's trees and, where imodels is installed, with its rule sets, all of which
-learn the same network's answers about the same rows.
+printed rules are compared with other learners (``table_peers``), all of which learn the same network's answers about
+the same rows.
 
-    python benchmarks/extraction/tables.py --seeds 3
+    python benchmarks/extraction/tables.py --seeds 5 --first 10
 
 Fidelity is the share of test rows (a third of all, never seen by network or rules) whose class the rules tell as the
 network does. The data lie in the folder that RULEKD_DATA names; tables that are missing are skipped, and said so.
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_wine
-from sklearn.tree import DecisionTreeClassifier
+from table_peers import Split, Told, peers
 from torch import Tensor, nn
 
 import kg
@@ -150,17 +150,21 @@ def scenes_of(table: Table, prefix: str = "") -> tuple[SceneSet, list[str]]:
     return SceneSet(Scenes.from_objects(given)), names
 
 
-def told_classes(
-    rules: Mapping[str, kg.Formula], scenes: Scenes, names: Sequence[str], usual: int
-) -> NDArray[np.int64]:
-    """(B,) the first class whose rule holds; the most frequent one where none does."""
+def told_classes(found: Mapping[str, kg.Rule], scenes: Scenes, names: Sequence[str], usual: int) -> NDArray[np.int64]:
+    """(B,) the class whose rule holds, the most faithful rule first; the most frequent class where none does."""
     nothing = View(Facts({"_": torch.zeros(scenes.mask.shape, dtype=torch.bool)}, mask=scenes.mask), scenes)
-    found = np.full(len(scenes), usual, dtype=np.int64)
-    for place in reversed(range(len(names))):
-        if names[place] in rules:
-            holds = truth(rules[names[place]], ("a",), nothing).expand(scenes.mask.shape)[:, 0].numpy()
-            found[holds] = place
-    return found
+    told = np.full(len(scenes), usual, dtype=np.int64)
+
+    def trust(name: str) -> float:
+        known = found[name].evidence.definition if found[name].evidence else None  # type: ignore[union-attr] # asked first
+        return known.fidelity or 0.0 if known else 0.0
+
+    for name in sorted(found, key=lambda name: (trust(name), name)):
+        formula = found[name].formula
+        assert isinstance(formula, Iff)
+        holds = truth(formula.right, ("a",), nothing).expand(scenes.mask.shape)[:, 0].numpy()
+        told[holds] = names.index(name)
+    return told
 
 
 def conjunctions(formula: kg.Formula) -> int:
@@ -178,7 +182,8 @@ LAWS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 def main() -> None:
     """Print one table of laws and one of fidelities."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5, help="splits, each with a network of its own")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--steps", type=int, default=2000, help="training steps of each network")
     parser.add_argument("--only", default="", help="one table by name")
     options = parser.parse_args()
@@ -191,10 +196,7 @@ def main() -> None:
             print(f"{name}: skipped, the data are not here (RULEKD_DATA)")
             continue
         show_law(name, read_arff(path, target, skip), options.steps)
-    rows = [
-        "| table | seed | learner | rules | fidelity | accuracy | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    lines: list[Line] = []
     tables: dict[str, Callable[[], Table]] = {
         "breast cancer": lambda: of_sklearn(load_breast_cancer),
         "wine": lambda: of_sklearn(load_wine),
@@ -204,10 +206,9 @@ def main() -> None:
         tables["Zoo"] = lambda: read_arff(zoo, "type", ("animal",))
     for name, load in tables.items():
         if options.only in ("", name):
-            for seed in range(options.seeds):
-                rows += compare(name, load(), seed, options.steps)
-                print("\n".join(rows[-6:]), flush=True)
-    print("\n".join(rows))
+            for seed in range(options.first, options.first + options.seeds):
+                lines += compare(name, load(), seed, options.steps)
+    print("\n".join(summary(lines)))
 
 
 def show_law(name: str, table: Table, steps: int) -> None:
@@ -226,8 +227,41 @@ def show_law(name: str, table: Table, steps: int) -> None:
     print("\n".join(f"    note: {note}" for note in graph.notes))
 
 
-def compare(name: str, table: Table, seed: int, steps: int) -> list[str]:
-    """Lines of the table of fidelities for one split."""
+@dataclass(frozen=True)
+class Line:
+    """One learner on one split: fidelity to the network, accuracy on the labels; or why it was skipped."""
+
+    table: str
+    seed: int
+    learner: str
+    rules: int = 0
+    fidelity: float = 0.0
+    accuracy: float = 0.0
+    seconds: float = 0.0
+    why: str = ""
+
+
+def summary(lines: Sequence[Line]) -> list[str]:
+    """A row for each learner of each table: means over splits, and the standard deviation of the fidelity."""
+    rows = [
+        "| table | learner | splits | rules | fidelity | its spread | accuracy | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for table, learner in dict.fromkeys((line.table, line.learner) for line in lines):
+        mine = [line for line in lines if (line.table, line.learner) == (table, learner)]
+        if mine[0].why:
+            rows.append(f"| {table} | {learner} | skipped: {mine[0].why} | | | | | |")
+            continue
+        rules, faithful, right, seconds = np.array([[x.rules, x.fidelity, x.accuracy, x.seconds] for x in mine]).T
+        rows.append(
+            f"| {table} | {learner} | {len(mine)} | {rules.mean():.1f} | {faithful.mean():.4f} "
+            f"| {faithful.std(ddof=1) if len(mine) > 1 else 0:.4f} | {right.mean():.4f} | {seconds.mean():.1f} |"
+        )
+    return rows
+
+
+def compare(name: str, table: Table, seed: int, steps: int) -> list[Line]:
+    """Every learner on one split."""
     scenes, names = scenes_of(table)
     order = torch.randperm(len(scenes), generator=torch.Generator().manual_seed(seed))
     test, train = scenes.select(order[: len(scenes) // 3]), scenes.select(order[len(scenes) // 3 :])
@@ -236,61 +270,33 @@ def compare(name: str, table: Table, seed: int, steps: int) -> list[str]:
     x_test, said_test = (encoded(test.scenes)[:, 0].numpy(), _answers(teacher, test, names))
     labels = torch.stack([test.scenes.labels[each] for each in names], -1).float().argmax(-1)[:, 0].numpy()
     usual = int(np.bincount(said).argmax())
-    lines = []
+    lines: list[Line] = []
 
-    def add(learner: str, count: int, answers: NDArray[Any], seconds: float) -> None:
-        faithful, right = float((answers == said_test).mean()), float((answers == labels).mean())
-        lines.append(f"| {name} | {seed} | {learner} | {count} | {faithful:.4f} | {right:.4f} | {seconds:.1f} |")
+    def add(told: Told) -> None:
+        if told.answers is None:
+            lines.append(Line(name, seed, told.learner, why=told.why))
+            return
+        faithful, right = (float((told.answers == wanted).mean()) for wanted in (said_test, labels))
+        lines.append(Line(name, seed, told.learner, told.rules, faithful, right, told.seconds))
 
     started = time.monotonic()
     graph = rulekd.extract(teacher, train, families=["decisions"])
-    rules = {
-        rule.formula.left.predicate: rule.formula.right
+    found = {
+        rule.formula.left.predicate: rule
         for rule in reversed(graph.rules())
         if isinstance(rule.formula, Iff) and isinstance(rule.formula.left, kg.Atom)
     }
-    count = sum(map(conjunctions, rules.values()))
-    add("rulekd", count, told_classes(rules, test.scenes, names, usual), time.monotonic() - started)
-    for leaves in (10, None):
-        started = time.monotonic()
-        tree = DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=seed).fit(x, said)
-        learner = f"scikit-learn tree, at most {leaves} leaves" if leaves else "scikit-learn tree"
-        add(learner, int(tree.get_n_leaves()), tree.predict(x_test), time.monotonic() - started)
-    lines += _imodels(name, seed, x, said, x_test, said_test, labels)
+    told = told_classes(found, test.scenes, names, usual)
+    count = sum(conjunctions(rule.formula.right) for rule in found.values() if isinstance(rule.formula, Iff))
+    add(Told("rulekd", told, count, time.monotonic() - started))
+    for peer in peers(Split(x, said, x_test, seed)):
+        add(peer)
     return lines
 
 
 def _answers(teacher: rulekd.Predictor, scenes: SceneSet, names: Sequence[str]) -> NDArray[np.int64]:
     facts = teacher.facts(scenes)
     return np.asarray(torch.stack([facts.values[name][:, 0] for name in names], -1).argmax(-1).numpy())
-
-
-def _imodels(
-    name: str,
-    seed: int,
-    x: NDArray[Any],
-    said: NDArray[np.int64],
-    x_test: NDArray[Any],
-    said_test: NDArray[np.int64],
-    labels: NDArray[np.int64],
-) -> list[str]:
-    try:
-        from imodels import FIGSClassifier, GreedyRuleListClassifier  # a peer for comparison, often not installed
-    except ImportError:
-        return [f"| {name} | {seed} | imodels | skipped: not installed | | | |"]
-    lines = []
-    for learner, make in (("imodels FIGS", FIGSClassifier), ("imodels rule list", GreedyRuleListClassifier)):
-        if len(set(said)) > 2 and make is GreedyRuleListClassifier:
-            continue  # it knows two classes only
-        started = time.monotonic()
-        model = make(max_rules=10) if make is FIGSClassifier else make()
-        model.fit(x, said)
-        answers = np.asarray(model.predict(x_test))
-        count = getattr(model, "complexity_", 0) or len(getattr(model, "rules_", ()))
-        faithful, right = float((answers == said_test).mean()), float((answers == labels).mean())
-        seconds = time.monotonic() - started
-        lines.append(f"| {name} | {seed} | {learner} | {count} | {faithful:.4f} | {right:.4f} | {seconds:.1f} |")
-    return lines
 
 
 if __name__ == "__main__":

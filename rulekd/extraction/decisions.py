@@ -4,7 +4,7 @@
 ``wins(a) <-> top_left(a) = "x" & middle(a) = "x" & bottom_right(a) = "x" | ...``. Where nothing simpler tells the
 class, comparisons of products are tried, ``right_weight(a) * right_arm(a) <= left_weight(a) * left_arm(a)``.
 A table is small, and its teacher can be asked: rows are made between rows, and a formula is to tell the teacher's
-answers about these too. They take no part in the evidence.
+answers about these too (``made_rows``). They take no part in the evidence.
 
 *Scenes.* A predicate of no object is a class of the scene; it is told by what exists in it, or by what does not,
 
@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from kg import Atom, Definition, Exists, Formula, Not
 from kg.formulas import And, Or
@@ -41,7 +41,8 @@ from rulekd.extraction.definitions import bare_objects, drawn, fronts, gathered,
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Cut, Sample, cuts
 from rulekd.extraction.growth import Grown, front
-from rulekd.extraction.printing import literal_of
+from rulekd.extraction.made_rows import bisected, joined, mixed
+from rulekd.extraction.printing import judged, literal_of
 from rulekd.extraction.questions import Printed, Question, at, fidelity, sites_of, told
 from rulekd.extraction.sums import weighted_sums
 from rulekd.extraction.thresholds import simplest
@@ -52,8 +53,8 @@ from rulekd.truth import distinct
 #: Literals and conjunctions of a decision at most.
 LITERALS, DISJUNCTS = 30, 10
 
-#: Rows that are made and asked about; and how far their numbers are moved, in standard deviations.
-MADE, MOVED = 4000, 0.1
+#: Rows that are made and asked about, at random places and near the network's boundary, each.
+MADE = 4000
 
 #: Fidelity from which on nothing more complicated is tried.
 ENOUGH = 0.995
@@ -67,7 +68,8 @@ def decisions(seen: Discovery) -> Proposals:
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
     examined = 0
-    for question, printed, columns, queries in (*_rows(seen), *_scenes(seen)):
+    classes = chain(_rows(seen), _scenes(seen))
+    for question, printed, columns, queries in seen.watch.while_time("decisions", classes):
         examined += columns
         if printed:
             formula, known, worth = proposal(question, printed, columns, queries)
@@ -83,25 +85,37 @@ def _rows(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]
     """(question, front, number of columns, queries) of every class of objects without geometry.
 
     First on the given rows alone, then with made ones. Which tells more is seen on the confirmation part: made rows
-    fill in what few rows leave open, but a network may answer at random about rows that cannot be.
+    fill in what few rows leave open, but a network may answer at random about rows that cannot be. Where nothing is
+    held back for confirmation, only made rows can tell what was fitted to the given ones by chance.
     """
     facts, scenes = seen.said, seen.scenes
     names = [name for name, value in facts.values.items() if value.dim() == 2]
     if scenes is None or not bare_objects(scenes) or not names or not (scenes.numbers or scenes.categories):
         return
     given = {each[0].atom: each for each in _told_rows(facts, scenes, names)}
-    for each in given.values():
-        yield *each, 0
-    if seen.ask is None or scenes.mask.shape[1] > 1 or scenes.tensors:
+    asked = seen.ask is not None and scenes.mask.shape[1] == 1 and not scenes.tensors
+    if not (asked and seen.everything):
+        for each in given.values():
+            yield *each, 0
+    if seen.ask is None or not asked:
         return
-    made = mixed(scenes, max(0, MADE - len(scenes)))
-    whole = Scenes.cat([replace(scenes, labels={}, label_valid={}), made])
     told = [atom.predicate for atom in given]
-    for each in _told_rows(_joined(facts, seen.ask(made), told, whole), whole, told):
-        yield *each, len(made)
+    made = mixed(scenes, max(0, MADE - len(scenes)))
+    lots, said = [replace(scenes, labels={}, label_valid={}), made], [facts, seen.ask(made)]
+    near = bisected(scenes, facts, told, seen.ask, MADE)
+    if near is not None:
+        lots, said = [*lots, near[0]], [*said, near[1]]
+    whole = Scenes.cat(lots)
+    # Rows near the boundary say where it runs; how much a formula tells is judged by rows as they are met.
+    for question, printed, columns in _told_rows(joined(said, told, whole), whole, told, len(scenes) + len(made)):
+        plain = [judged(question, one.body, one.literals) for one in given[question.atom][1]]
+        yield question, rising_printed([*printed, *plain]), columns, len(whole) - len(scenes)
 
 
-def _told_rows(facts: Facts, scenes: Scenes, names: Sequence[str]) -> Iterator[tuple[Question, list[Printed], int]]:
+def _told_rows(
+    facts: Facts, scenes: Scenes, names: Sequence[str], first: int | None = None
+) -> Iterator[tuple[Question, list[Printed], int]]:
+    """(question, front, number of columns) of every class. first: the rows after so many only direct the sums."""
     sites = sites_of(facts, scenes, ("a",))
     read = bases(sites)
     many = len(read) > MAX_ATTRIBUTES
@@ -109,7 +123,8 @@ def _told_rows(facts: Facts, scenes: Scenes, names: Sequence[str]) -> Iterator[t
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
     for name in names:
         true = sites.read(facts.crisp(name)) > 0
-        kept = (sites.read(facts.validity(name)) > 0).nonzero()[0]
+        known = (sites.read(facts.validity(name)) > 0).nonzero()[0]
+        kept = known[sites.scene.cpu().numpy()[known] < (first or len(scenes))]
         if not 0 < int(true[kept].sum()) < len(kept):
             continue
         given = facts.values[name].dtype == torch.bool
@@ -118,7 +133,7 @@ def _told_rows(facts: Facts, scenes: Scenes, names: Sequence[str]) -> Iterator[t
         simple = simple_columns(read, sites, {one.term for one in telling}) if many else all_simple
         columns = [at(column, kept) for column in simple]
         smooth = [one for one in read if not bool((one.values == np.round(one.values)).all())]
-        columns += [at(column, kept) for column in weighted_sums(smooth, true, kept[drawn(true[kept])])]
+        columns += [at(column, kept) for column in weighted_sums(smooth, true, known[drawn(true[known])])]
         printed = fronts(question, columns, LITERALS, DISJUNCTS)
         products = product_columns(telling) if _best(printed) < ENOUGH and not many else []
         if products:
@@ -138,42 +153,6 @@ def _telling(read: Sequence[Base], true: Bools, kept: NDArray[np.int64]) -> list
 
 def _best(printed: Sequence[Printed]) -> float:
     return max((one.fidelity for one in printed), default=0.0)
-
-
-def mixed(scenes: Scenes, count: int, seed: int = 0) -> Scenes:
-    """Rows made from two rows each, at a random place between them.
-
-    scenes: of one object each, without geometry. A number that varies smoothly is a weighted mean of the two, moved a
-    little; a word or a whole number is that of the one or the other. So what goes together stays together.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    total = len(scenes)
-    first, second = (torch.randint(total, (count,), generator=generator) for _ in range(2))
-    share = torch.rand(count, generator=generator)
-
-    def either(values: Tensor) -> Tensor:
-        return values[torch.where(torch.rand(count, generator=generator) < share, second, first)]
-
-    numbers = {}
-    for name, values in scenes.numbers.items():
-        known = values[torch.isfinite(values)]
-        if bool((known == known.round()).all()):
-            numbers[name] = either(values)
-            continue
-        between = torch.lerp(values[first], values[second], share[:, None].to(values))
-        numbers[name] = between + MOVED * known.std() * torch.randn(between.shape, generator=generator).to(values)
-    categories = {name: either(values) for name, values in scenes.categories.items()}
-    names = tuple(f"made {number}" for number in range(count))
-    chosen = replace(scenes.select(first), labels={}, label_valid={}, object_ids=None)
-    return replace(chosen, numbers=numbers, categories=categories, names=names, group=names)
-
-
-def _joined(facts: Facts, said: Facts, names: Sequence[str], scenes: Scenes) -> Facts:
-    """What was said about the given scenes and about those made after them."""
-    # As log-odds, so that they count as said and not as given.
-    crisp = {name: torch.cat([facts.crisp(name), said.crisp(name)]).float() * 2 - 1 for name in names}
-    valid = {name: torch.cat([facts.validity(name), said.validity(name)]) for name in names}
-    return Facts(crisp, mask=scenes.mask, valid=valid, group=scenes.group, names=scenes.names)
 
 
 # ------------------------------------------------------------------------------------- scenes

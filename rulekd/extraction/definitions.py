@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from kg import Atom, Choice, Definition, Formula, Iff
 from rulekd.extraction.columns import Column, bases, simple_columns
+from rulekd.extraction.conditions import conditions
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.disjunctions import Bools, Sample
+from rulekd.extraction.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.growth import conjunctions, front, rising
+from rulekd.extraction.growth import Grown, conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import Printed, Question, at, extra_errors, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
+from rulekd.extraction.superlatives import superlatives
 from rulekd.scenes import Scenes
 
 #: Literals, and conjunctions, of one definition at most.
@@ -48,13 +50,15 @@ def definitions(seen: Discovery) -> Proposals:
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
     examined = 0
-    for question, columns in questions(seen):
+    for question, columns in seen.watch.while_time("definitions", questions(seen)):
         examined += len(columns)
         printed = fronts(question, columns)
         if printed:
             formula, known, worth = proposal(question, printed, len(columns))
             found.append((formula, worth))
             about[formula] = known
+            assert isinstance(formula, Iff)
+            found += [(condition, worth) for condition in conditions(question, formula.right)]
     return gathered(found, about, examined)
 
 
@@ -72,7 +76,7 @@ def proposal(
 def gathered(found: Sequence[tuple[Formula, bool]], about: Mapping[Formula, Definition], examined: int) -> Proposals:
     """Proposals with what is known about each."""
     proposed = Proposals.gather(found)
-    return replace(proposed, examined=examined, definitions={f: about[f] for f in proposed.formulas})
+    return replace(proposed, examined=examined, definitions={f: about[f] for f in proposed.formulas if f in about})
 
 
 def bare_objects(scenes: Scenes) -> bool:
@@ -89,7 +93,7 @@ def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
         variables = VARIABLES[:arity]
         names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
         sites = sites_of(facts, scenes, variables)
-        columns = simple_columns(bases(sites), sites)
+        columns = [*simple_columns(bases(sites), sites), *superlatives(sites)]
         if not columns:
             continue
         units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
@@ -117,17 +121,20 @@ def fronts(
     grown = front(_sample(question, columns, searched), literals, disjuncts)
     if grown and grown[-1].score < SLANTED_BELOW:
         before = len(columns)
-        columns = _with_slants(question, columns, searched)
+        columns = _with_slants(question, columns, searched, grown)
         if len(columns) > before:
             grown = rising([*grown, *front(_sample(question, columns, searched), literals, disjuncts)])
     return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
 
 
-def _with_slants(question: Question, columns: list[Column], searched: NDArray[np.int64]) -> list[Column]:
-    """With directions that improve the best conjunction, one after another, each at all sites."""
+def _with_slants(
+    question: Question, columns: list[Column], searched: NDArray[np.int64], grown: Sequence[Grown]
+) -> list[Column]:
+    """With directions that improve the best conjunction, one after another, each at all sites. grown: without any."""
+    found: list[Disjunction] = [one.formula for one in grown if len(one.formula) == 1 and not one.negated]
     for _ in range(SLANTS):
         sample = _sample(question, columns, searched)
-        found = conjunctions(sample, LITERALS)
+        found = found or conjunctions(sample, LITERALS)
         best = max(found, key=sample.score)
         if sample.score(best) >= SLANTED_BELOW:
             break
@@ -136,6 +143,7 @@ def _with_slants(question: Question, columns: list[Column], searched: NDArray[np
         if not made:
             break
         columns = [*columns, *(_everywhere(question, columns, here, column) for column in made)]
+        found = []
     return columns
 
 

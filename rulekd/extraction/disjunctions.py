@@ -15,7 +15,7 @@ is, and what is scored are bags.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rulekd.extraction.columns import Values
 
 Bools = NDArray[np.bool_]
+Numbers = NDArray[Any] | float
 
 #: Conjunctions kept while they grow.
 BEAM = 6
@@ -33,8 +34,16 @@ BEAM = 6
 #: A column that reads one feature more must be better by this much macro-F1: of two that do equally well, the simpler.
 PER_FEATURE = 5e-4
 
-#: Weight of the gap that a cut lies in, as a share of the column's range: between equal scores it decides.
+#: Of cuts whose scores differ by less the one in the widest gap is taken; of columns, the one with the widest gap as a
+#: share of its range.
 MARGIN = 1e-5
+
+#: Values that differ by less, as a share of a column's range, are the same: coordinates come in single precision.
+ROUNDING = 1e-6
+
+#: Columns are first compared by cuts between so many groups of sites of equal number, where there are more than
+#: CROWDED open sites; of so many times the columns that are wanted the best cut is then found exactly.
+GROUPS, CROWDED, REGARDED = 256, 500, 3
 
 #: Two scores that differ by less are the same.
 SAME = 1e-9
@@ -87,6 +96,26 @@ class Sample:
         return np.argsort(self.values, axis=1, kind="stable").astype(np.int32)
 
     @cached_property
+    def rounding(self) -> Values:
+        """(M,) differences up to which two numbers of a column are the same."""
+        finite = np.where(np.isfinite(self.values), self.values, np.nan)
+        some = np.isfinite(self.values).any(1)
+        made = np.zeros(len(self.values))
+        made[some] = ROUNDING * (np.nanmax(finite[some], axis=1) - np.nanmin(finite[some], axis=1))
+        return made
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """(n, M) the group of each site in each column, equal numbers in one, numbered through over all columns."""
+        columns, sites = self.values.shape
+        ranked = np.take_along_axis(self.values, self.order, axis=1)
+        rank = np.where(np.diff(ranked, axis=1, prepend=-np.inf) > 0, np.arange(sites), 0)
+        group = np.maximum.accumulate(rank, axis=1) * GROUPS // sites
+        made = np.empty((columns, sites), dtype=np.int64)
+        np.put_along_axis(made, self.order, group + GROUPS * np.arange(columns)[:, None], axis=1)
+        return np.ascontiguousarray(made.T)
+
+    @cached_property
     def binary(self) -> Bools:
         """(M,) columns of zeros and ones: statements, whose opposite says less than they do and counts as longer."""
         return np.asarray(((self.values == 0) | (self.values == 1)).all(1))
@@ -105,7 +134,8 @@ class Sample:
         """The same sites, where what is told is whether the truth is false. Bags have no opposite."""
         assert self.bag is None, "that no site of a bag is true is no statement about some site"
         made = Sample(self.values, ~self.truth, self.false_weight, self.true_weight, self.sizes)
-        made.__dict__.update(order=self.order, binary=self.binary)  # found once for both
+        found_once = {"order": self.order, "groups": self.groups, "binary": self.binary, "rounding": self.rounding}
+        made.__dict__.update(found_once)
         return made
 
     def weigh(self, told: Bools) -> tuple[float, float]:
@@ -143,7 +173,7 @@ class Sample:
         return float(macro_f1(hit, false, self.positive, self.negative))
 
 
-def macro_f1(hit: Values | float, false: Values | float, positive: float, negative: float) -> Values:
+def macro_f1(hit: Numbers, false: Numbers, positive: float, negative: float) -> NDArray[Any]:
     """Two-class macro-F1 from true positives, false positives and the two totals; any shape.
 
     >>> round(float(macro_f1(8.0, 0.0, 10.0, 90.0)), 4)
@@ -153,7 +183,7 @@ def macro_f1(hit: Values | float, false: Values | float, positive: float, negati
     return np.asarray(hit / (told + positive) + (negative - false) / (2 * negative + positive - told))
 
 
-def gain(hit: Values, false: Values, positive: float, negative: float) -> Values:
+def gain(hit: NDArray[Any], false: NDArray[Any], positive: float, negative: float) -> NDArray[Any]:
     """What a growing rule is judged by: bits won about its true cases, tp (log precision - log base rate).
 
     It prefers rules that are pure over rules that cover much, so that a disjunction can be put together from them
@@ -165,7 +195,7 @@ def gain(hit: Values, false: Values, positive: float, negative: float) -> Values
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """The best cut of each column and side at one place. columns: (M,). score, low, high: (2, M), below and above."""
+    """The best cut of K columns and both sides. columns: (K,). score, low, high: (2, K), below and above."""
 
     columns: NDArray[np.int64]
     score: Values
@@ -184,78 +214,122 @@ class Cuts:
 
 
 def cuts(
-    sample: Sample, open_sites: Bools, covered: Bools, pure: bool = False, among: NDArray[np.int64] | None = None
+    sample: Sample,
+    open_sites: Bools,
+    covered: Bools,
+    pure: bool = False,
+    among: NDArray[np.int64] | None = None,
+    wanted: int | None = None,
 ) -> Cuts:
     """The best threshold of every column on both sides, exactly, among the sites that are still open.
 
     open_sites: (n,) where the rest of the conjunction holds. covered: (K,) bags that other disjuncts make true
     already. pure: judge by ``gain`` and not by the macro-F1 of the whole. among: the columns to try; None = all.
+    wanted: so many of the best columns are needed; which ones is then first judged by groups of sites.
     """
-    hit, false = (0.0, 0.0) if pure else sample.weigh(covered)
+    place = _Place(sample, (0.0, 0.0) if pure else sample.weigh(covered), pure)
     columns = np.arange(len(sample.values)) if among is None else among
-    if sample.bag is None:
-        chosen = open_sites & ~covered
-        order = sample.order if among is None else sample.order[among]
-        if not chosen.all():
-            order = order[chosen[order]].reshape(len(order), int(chosen.sum()))
-        values = np.take_along_axis(sample.values if among is None else sample.values[among], order, axis=1)
-        sides: list[tuple[Values, NDArray[Any]]] = [(values, order), (values, order)]
-    else:
-        free = (open_sites & ~covered[sample.bag]).nonzero()[0]
-        bags, starts = np.unique(sample.bag[free], return_index=True)
-        read = sample.values[columns][:, free]
-        # A bag is true below a threshold when its least site is, above one when its greatest is.
-        least = np.minimum.reduceat(read, starts, axis=1) if len(free) else read
-        most = np.maximum.reduceat(read, starts, axis=1) if len(free) else read
-        up, down = np.argsort(least, axis=1, kind="stable"), np.argsort(most, axis=1, kind="stable")
-        sides = [(np.take_along_axis(v, o, axis=1), bags[o]) for v, o in ((least, up), (most, down))]
-    sizes = sample.sizes[columns]
-    scanned = [
-        _scan(sample, values, bags, sizes + (0 if above else sample.binary[columns]), (hit, false), bool(above), pure)
-        for above, (values, bags) in enumerate(sides)
-    ]
-    return Cuts(columns, *(np.stack(parts) for parts in zip(*scanned, strict=True)))
+    if sample.bag is not None:
+        return _bag_cuts(place, columns, (open_sites & ~covered[sample.bag]).nonzero()[0])
+    chosen = open_sites & ~covered
+    count = int(chosen.sum())
+    if wanted is not None and count > CROWDED and len(columns) > REGARDED * wanted:
+        columns = np.sort(columns[np.argsort(-_rough(place, columns, chosen), kind="stable")[: REGARDED * wanted]])
+    order = sample.order[columns]
+    if count < order.shape[1]:
+        order = order[chosen[order]].reshape(len(order), count)
+    values = np.take_along_axis(sample.values[columns], order, axis=1)
+    true = sample.truth[order]
+    return Cuts(columns, *_both(_scan(place, columns, values, true, above) for above in (False, True)))
+
+
+def _both(sides: Iterable[tuple[Values, Values, Values]]) -> tuple[Values, Values, Values]:
+    score, low, high = zip(*sides, strict=True)
+    return np.stack(score), np.stack(low), np.stack(high)
+
+
+def _bag_cuts(place: _Place, columns: NDArray[np.int64], free: NDArray[np.int64]) -> Cuts:
+    """A bag is true below a threshold when its least site is, above one when its greatest is. free: open sites."""
+    sample = place.sample
+    assert sample.bag is not None
+    bags, starts = np.unique(sample.bag[free], return_index=True)
+    read = sample.values[columns][:, free]
+    sides = []
+    for above, extreme in ((False, np.minimum), (True, np.maximum)):
+        values = extreme.reduceat(read, starts, axis=1) if len(free) else read
+        order = np.argsort(values, axis=1, kind="stable")
+        ranked = np.take_along_axis(values, order, axis=1)
+        sides.append(_scan(place, columns, ranked, sample.truth[bags[order]], above))
+    return Cuts(columns, *_both(sides))
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """What a literal at one place is judged by. told: true and false positives that do not depend on it."""
+
+    sample: Sample
+    told: tuple[float, float]
+    pure: bool
+
+    def judged(self, true: NDArray[Any], false: NDArray[Any], above: bool) -> NDArray[np.float32]:
+        """(K, C) of the cut behind each of C steps. true, false: (K, C) sites of both kinds up to there."""
+        hits, falses = true * np.float32(self.sample.true_weight), false * np.float32(self.sample.false_weight)
+        if above:  # at least: what is not below
+            hits, falses = hits[:, -1:] - hits, falses[:, -1:] - falses
+        if self.told != (0.0, 0.0):
+            hits, falses = hits + np.float32(self.told[0]), falses + np.float32(self.told[1])
+        judge = gain if self.pure else macro_f1
+        return judge(hits, falses, self.sample.positive, self.sample.negative)
+
+    def simpler(self, score: Values, columns: NDArray[np.int64], above: bool) -> Values:
+        """(K,) the scores, less what the columns read beyond one feature."""
+        sizes = self.sample.sizes[columns] + (0 if above else self.sample.binary[columns])
+        unit = max(float(score.max(initial=0.0)), 0.0) if self.pure else 1.0  # gains are counted in cases; F1 <= 1
+        return score - PER_FEATURE * unit * (sizes - 1)
+
+
+def _rough(place: _Place, columns: NDArray[np.int64], chosen: Bools) -> Values:
+    """(K,) the best score of each column, of cuts between groups only."""
+    sample, counts = place.sample, []
+    for side in (sample.truth, ~sample.truth):
+        rows = (chosen & side).nonzero()[0]
+        groups = sample.groups[rows]
+        if len(columns) < len(sample.values):
+            groups = groups.take(columns, axis=1)
+        counted = np.bincount(groups.ravel(), minlength=GROUPS * len(sample.values)).reshape(-1, GROUPS)[columns]
+        counts.append(counted.cumsum(1, dtype=np.int32))
+    scores = []
+    true, false = counts
+    for above in (False, True):
+        judged = place.judged(true, false, above)
+        judged[:, -1] = -np.inf
+        scores.append(place.simpler(judged.max(1).astype(np.float64), columns, above))
+    return np.maximum(*scores)
 
 
 def _scan(
-    sample: Sample,
-    values: Values,
-    bags: NDArray[Any],
-    sizes: NDArray[np.int64],
-    told: tuple[float, float],
-    above: bool,
-    pure: bool,
+    place: _Place, columns: NDArray[np.int64], values: Values, truth: Bools, above: bool
 ) -> tuple[Values, Values, Values]:
-    """(score, low, high), each (M,): the best cut of each column. values, bags: (M, C), in rising order of values.
-
-    told: true and false positives that do not depend on the cut.
-    """
-    columns, count = values.shape
+    """(score, low, high), each (K,): the best cut of each column. values, truth: (K, C), in rising order of values."""
+    width, count = values.shape
     if count < 2:
-        return np.full(columns, -np.inf), np.full(columns, -np.inf), np.full(columns, np.inf)
-    true = sample.truth[bags].cumsum(1, dtype=np.int32)
-    hits = true * np.float32(sample.true_weight)
-    falses = (np.arange(1, count + 1, dtype=np.int32) - true) * np.float32(sample.false_weight)
-    if above:  # at least: what is not below
-        hits, falses = hits[:, -1:] - hits, falses[:, -1:] - falses
-    judge = gain if pure else macro_f1
-    judged = judge(hits + np.float32(told[0]), falses + np.float32(told[1]), sample.positive, sample.negative)
-    judged[:, :-1] += _margins(values)
-    judged[:, -1] = -np.inf  # everything, or nothing: no literal
-    place = judged.argmax(1)
-    rows = np.arange(columns)
-    score = judged[rows, place].astype(np.float64)
-    unit = max(float(score.max()), 0.0) if pure else 1.0  # gains are counted in cases, F1 lies between 0 and 1
-    return score - PER_FEATURE * unit * (sizes - 1), values[rows, place], values[rows, place + 1]
-
-
-def _margins(values: Values) -> NDArray[np.float32]:
-    """(M, C - 1): the room that each cut leaves, as a share of the column's range, made too small to matter.
-
-    Of cuts that do equally well the one in the widest gap is taken. Between equal values lies none: -infinity.
-    """
+        return np.full(width, -np.inf), np.full(width, -np.inf), np.full(width, np.inf)
+    true = truth.cumsum(1, dtype=np.int32)
+    judged = place.judged(true, np.arange(1, count + 1, dtype=np.int32) - true, above)
     with np.errstate(invalid="ignore"):
-        room = np.diff(values, axis=1)
-        finite = np.where(np.isfinite(values), values, 0.0)
-        share = np.minimum(room / np.maximum(np.ptp(finite, axis=1, keepdims=True), 1e-300), 1.0)
-    return np.where(room > 0, MARGIN * share, -np.inf).astype(np.float32)
+        room = np.diff(values, axis=1)  # between equal infinities nan, which is no room
+        allowed = room > place.sample.rounding[columns][:, None]
+    judged[:, :-1][~allowed] = -np.inf
+    judged[:, -1] = -np.inf  # everything, or nothing: no literal
+    best = judged.max(1)
+    unit = max(float(best.max()), 0.0) if place.pure else 1.0
+    rows, steps = (judged[:, :-1] >= (best - MARGIN * unit)[:, None]).nonzero()
+    chosen = np.zeros(width, dtype=np.int64)
+    widest = np.argsort(room[rows, steps], kind="stable")  # the last one that is written to a row stays
+    chosen[rows[widest]] = steps[widest]
+    every = np.arange(width)
+    low, high = values[every, chosen], values[every, chosen + 1]
+    with np.errstate(invalid="ignore"):
+        share = np.nan_to_num((high - low) * ROUNDING / np.maximum(place.sample.rounding[columns], 1e-300), nan=0.0)
+    score = best.astype(np.float64) + MARGIN * unit * np.minimum(share, 1.0)
+    return place.simpler(score, columns, above), low, high

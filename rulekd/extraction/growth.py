@@ -118,7 +118,7 @@ def _beams(
     for _ in range(longest):
         grown: dict[frozenset[tuple[int, bool]], tuple[float, Conjunction]] = {}
         for conjunction in beam:
-            ranked = list(cuts(sample, sample.all_of(conjunction), covered, pure).best(POOLED))
+            ranked = list(cuts(sample, sample.all_of(conjunction), covered, pure, wanted=POOLED).best(POOLED))
             if pool is not None:
                 pool.update(cut.column for _, cut in ranked)
             for score, cut in ranked[:BEAM]:
@@ -222,7 +222,7 @@ def _exchanged(
     conjunction = formula[number]
     rest = conjunction[:place] + conjunction[place + 1 :]
     others = formula[:number] + formula[number + 1 :]
-    for _, cut in cuts(sample, sample.all_of(rest), sample.told(others), among=among).best(1):
+    for _, cut in cuts(sample, sample.all_of(rest), sample.told(others), among=among, wanted=1).best(1):
         return (*formula[:number], (*conjunction[:place], cut, *conjunction[place + 1 :]), *formula[number + 1 :])
     return formula
 

@@ -52,18 +52,18 @@ def written_simply(question: Question, columns: Sequence[Column], grown: Grown) 
     last, a literal with a number gives way to one without, such as ``left(a) >= left(b)``.
     """
     near = _gap_thresholds(columns, grown.formula)
-    plain = _judged(question, _written(columns, grown, {}), grown.literals)
+    plain = judged(question, _written(columns, grown, {}), grown.literals)
     best = plain
     for thresholds in (near, _round_thresholds(columns, grown, question.truth)):
-        judged = _judged(question, _written(columns, grown, thresholds), grown.literals)
-        if _as_good(question, judged, plain):
-            best = judged
+        moved = judged(question, _written(columns, grown, thresholds), grown.literals)
+        if _as_good(question, moved, plain):
+            best = moved
     bare = _without_numbers(question, columns, grown)
     if bare is not grown:
         thresholds = _round_thresholds(columns, bare, question.truth)
-        judged = _judged(question, _written(columns, bare, thresholds), bare.literals)
-        if _as_good(question, judged, plain):
-            best = judged
+        barest = judged(question, _written(columns, bare, thresholds), bare.literals)
+        if _as_good(question, barest, plain):
+            best = barest
     return best
 
 
@@ -108,7 +108,18 @@ def _without_numbers(question: Question, columns: Sequence[Column], grown: Grown
             allowed -= max(0, best[0] - wrong)
             conjunction = (*formula[number][:place], best[2], *formula[number][place + 1 :])
             formula = (*formula[:number], conjunction, *formula[number + 1 :])
-    return grown if formula is grown.formula else replace(grown, formula=formula)
+    return grown if formula is grown.formula else replace(grown, formula=_needed(columns, formula))
+
+
+def _needed(columns: Sequence[Column], formula: Disjunction) -> Disjunction:
+    """Without literals that hold wherever the others leave it to them: they have come to say nothing."""
+    for number, place in [(n, p) for n, conjunction in enumerate(formula) for p in range(len(conjunction))]:
+        conjunction, (free, others) = formula[number], _open(columns, formula, number, place)
+        holds = conjunction[place].holds(columns[conjunction[place].column].values)
+        if len(conjunction) > 1 and not (free & ~others & ~holds).any():
+            shorter = (*conjunction[:place], *conjunction[place + 1 :])
+            return _needed(columns, (*formula[:number], shorter, *formula[number + 1 :]))
+    return formula
 
 
 def _open(columns: Sequence[Column], formula: Disjunction, number: int, place: int) -> tuple[Bools, Bools]:
@@ -128,7 +139,8 @@ def _open(columns: Sequence[Column], formula: Disjunction, number: int, place: i
     return free, others
 
 
-def _judged(question: Question, body: Formula, literals: int) -> Printed:
+def judged(question: Question, body: Formula, literals: int) -> Printed:
+    """A formula, and what its text says at the sites of a question."""
     said = told(body, question.sites)
     return Printed(body, literals, said, fidelity(said, question.truth))
 

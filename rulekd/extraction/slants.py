@@ -53,7 +53,9 @@ def slanted(sample: Sample, columns: Sequence[Column], formula: Disjunction) -> 
             others = formula[:number] + formula[number + 1 :]
             free, told = sample.all_of(rest), sample.told(others)
             plain = [at for at, other in enumerate(columns) if _plain(other) or _goes_on(other)]
-            ranked = list(cuts(sample, free, told, among=np.array(plain, dtype=np.int64)).best(1)) if plain else []
+            ranked = (
+                list(cuts(sample, free, told, among=np.array(plain, dtype=np.int64), wanted=1).best(1)) if plain else []
+            )
             if not ranked:
                 continue
             column = columns[ranked[0][1].column]

@@ -13,7 +13,7 @@ import rulekd
 from kg import Iff, parse
 from kg.formulas import Compare, walk
 from rulekd.extraction.covers import covers
-from rulekd.extraction.decisions import decisions, mixed
+from rulekd.extraction.decisions import decisions
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.growth import front
@@ -120,23 +120,6 @@ def test_few_scenes_are_all_looked_at_and_nothing_is_confirmed() -> None:
     assert rule.evidence is not None
     assert not rule.evidence.confirmed
     assert any("none is confirmed" in note for note in graph.notes)
-
-
-def test_made_rows_lie_between_rows() -> None:
-    scenes = Scenes(
-        mask=torch.ones(50, 1, dtype=torch.bool),
-        numbers={"smooth": torch.randn(50, 1), "whole": torch.randint(0, 4, (50, 1)).float()},
-        categories={"word": torch.randint(2, (50, 1))},
-        category_names={"word": ("no", "yes")},
-    )
-    made = mixed(scenes, 500)
-    made.check()
-    assert set(made["whole"].flatten().tolist()) <= {0.0, 1.0, 2.0, 3.0}
-    low, high = scenes["smooth"].min() - 1, scenes["smooth"].max() + 1
-    assert bool(((made["smooth"] > low) & (made["smooth"] < high)).all())
-    assert made["smooth"].std() == pytest.approx(float(scenes["smooth"].std()) * (2 / 3) ** 0.5, rel=0.25)
-    again = mixed(scenes, 500)
-    assert torch.equal(made["smooth"], again["smooth"]), "the same rows each time"
 
 
 class Sum(torch.nn.Module):
