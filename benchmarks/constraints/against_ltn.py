@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch._inductor.config
 from measuring import in_a_process_of_its_own, interleaved, peak, table
 from torch import Tensor
 
@@ -134,6 +135,7 @@ def main() -> None:
             cold = 0.0
             if options.compiled:
                 torch._dynamo.reset()
+                torch._inductor.config.force_disable_caches = True  # else it would be what earlier runs have left
                 steps["compiled"] = step(ours(semantics, size, compiled=True), size)
                 start = time.perf_counter()
                 steps["compiled"]()
