@@ -63,7 +63,7 @@ def draw(triples: Sequence[Triple], path: str | Path) -> None:
             box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "#444444"}
             axes.text(x, y, name, ha="center", va="center", fontsize=10, bbox=box, zorder=3)
             axes.plot([x], [y], alpha=0)  # so that the axes reach to it
-        figure.savefig(path)
+        figure.savefig(path, metadata={"Date": None} if Path(path).suffix == ".svg" else None)
 
 
 def _laid_out(plain: nx.Graph) -> dict[str, tuple[float, float]]:
