@@ -162,24 +162,9 @@ def confirm(
         if not (shown or one.formula in together):
             missed.append((one.deciding, _missed(one, told[place], chance[place])))
             continue
-        rules.append(
-            Rule(
-                one.formula,
-                evidence=Evidence(
-                    teacher=ledger(told[place]),
-                    data=None if one.in_data is None else ledger(one.in_data),
-                    discovery=None if bar.exploring else ledger(told[place].of(~held)),
-                    undoubted=ledger(said[place]),
-                    tolerance=one.tolerance,
-                    level_p=one.by_teacher,
-                    chance_p=chance[place],
-                    confirmed=one.confirmed,
-                    examined=bar.examined,
-                ),
-                provenance=provenance[one.formula],
-                kind=Kind.HABIT if habit else Kind.UNKNOWN,
-            )
-        )
+        evidence = _evidence(one, told[place], said[place], held, chance[place], bar)
+        kind = Kind.HABIT if habit else Kind.UNKNOWN
+        rules.append(Rule(one.formula, evidence=evidence, provenance=provenance[one.formula], kind=kind))
     kept = [places[rule.formula] for rule in rules]
     return Judged(rules, min(missed)[1] if missed else "", live[kept], broken[kept])
 
@@ -207,6 +192,23 @@ class _Candidate:
     @property
     def deciding(self) -> float:
         return self.by_data if self.asked_data else self.by_teacher
+
+
+def _evidence(
+    one: _Candidate, told: Tally, said: Tally, held: NDArray[np.bool_], chance: float | None, bar: Bar
+) -> Evidence:
+    """The numbers of a candidate. told: counted in all answers; said: in those that are not doubted."""
+    return Evidence(
+        teacher=ledger(told),
+        data=None if one.in_data is None else ledger(one.in_data),
+        discovery=None if bar.exploring else ledger(told.of(~held)),
+        undoubted=ledger(said),
+        tolerance=one.tolerance,
+        level_p=one.by_teacher,
+        chance_p=chance,
+        confirmed=one.confirmed,
+        examined=bar.examined,
+    )
 
 
 def _ask_data(judged: Sequence[_Candidate], data: Source, held: NDArray[np.bool_], bar: Bar) -> None:
