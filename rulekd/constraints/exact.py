@@ -5,6 +5,7 @@ Reported:  v = 1 - W,    trained:  -log W,    W = sum over models m of prod_{i i
 where a model is an assignment of true and false to the atoms that makes the formula true: all are listed, at most
 2^12. From log-odds, W is the log-sum-exp of a matrix of models times log-literals; its gradient in the log-odds of an
 atom is P_i - P(i | the formula): towards what the atom would be believed if the formula were known. Alive at +-120.
+The models of "exactly one of n" are n, and need no list: W = prod_i (1 - P_i) sum_i P_i / (1 - P_i).
 
 It fits groups of atoms that constrain each other tightly (exactly one of n, a small CNF). It reads a rule as a whole,
 so equivalences and counts as well. Where atoms depend on each other in truth it believes in products, as the product
@@ -50,8 +51,8 @@ from rulekd.constraints.semantics import Semantics
 
 LN2: Final = math.log(2)
 
-#: Atoms of one group; beyond, circuits would win.
-MOST: Final = 12
+#: Atoms of one group; beyond, circuits would win. Of "exactly one" more do: only their product must not vanish.
+MOST, MOST_ONE = 12, 100
 
 Leaf = tuple[str, Atom | Compare | Same]
 
@@ -72,6 +73,8 @@ class Exact(Semantics):
     def refuses(self, formula: Formula) -> str:
         if any(isinstance(inner, Exists | ForAll) for inner in walk(formula)):
             return "exact semantics reads small groups, and no quantifiers"
+        if (one := _one_of((("", formula),))) and len(one) <= MOST_ONE:
+            return ""
         atoms = {inner for inner in walk(formula) if isinstance(inner, Atom | Compare | Same)}
         if len(atoms) > MOST:
             return f"it has {len(atoms)} atoms; exact semantics lists the models of {MOST} at most"
@@ -82,10 +85,11 @@ class Exact(Semantics):
         return ""
 
     def held(self, part: Disjunction) -> int:
-        return len(self._models(part, torch.float32)[1])
+        return len(_one_of(part) or self._models(part, torch.float32)[1])
 
     def degree(self, part: Disjunction, variables: tuple[str, ...], reader: Reader) -> Tensor:
-        leaves, bits = self._models(part, reader.dtype)
+        one = _one_of(part)
+        leaves, bits = (one, None) if one else self._models(part, reader.dtype)
         read = [reader.read(leaf, variables, view) for view, leaf in leaves]
         odds = [torch.where(z, GIVEN, -GIVEN).to(reader.dtype) if z.dtype == torch.bool else z for z in read]
         if len({z.shape for z in odds}) > 1:
@@ -93,7 +97,9 @@ class Exact(Semantics):
             odds = [z.expand(shape) for z in odds]
         stacked = torch.stack(odds)
         flat = stacked.flatten(1) if stacked.dim() > 2 else stacked
-        mass: Tensor = _LogMass.apply(bits.to(flat.device), flat)  # type: ignore[no-untyped-call] # torch's own
+        mass: Tensor = (
+            _LogMassOfOne.apply(flat) if bits is None else _LogMass.apply(bits.to(flat.device), flat)  # type: ignore[no-untyped-call] # torch's own
+        )
         return mass.reshape(stacked.shape[1:]) if stacked.dim() > 2 else mass
 
     def _models(self, part: Disjunction, dtype: torch.dtype) -> tuple[tuple[Leaf, ...], Tensor]:
@@ -144,6 +150,41 @@ class _LogMass(torch.autograd.Function):
         with unrounded(upstream.device):
             believed = bits[:, : len(chance)].T @ parts  # over ln 2: in each atom, if the formula were known
         return None, torch.sub(chance, believed.div_(whole * (1 / LN2)), out=believed).mul_(upstream)
+
+
+class _LogMassOfOne(torch.autograd.Function):
+    """-log W (G,) of "exactly one" of log-odds z (m, G).
+
+    With t the largest,  -log W = sum_i max(z_i, 0) - t - log (prod_i sigmoid(|z_i|) sum_i exp(z_i - t)),  and its slope
+    is sigmoid(z) - softmax(z).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, odds: Tensor) -> Tensor:
+        chance = odds.sigmoid()
+        bounded = odds.clamp(-GIVEN, GIVEN)
+        top = bounded.amax(0)
+        shares = (bounded - top).exp_()
+        whole = shares.sum(0)
+        ctx.save_for_backward(chance, shares, whole)
+        rather = torch.maximum(chance, 1 - chance).prod(0)
+        mass: Tensor = bounded.clamp_(min=0).sum(0).sub_(top).sub_(rather.mul_(whole).log_()).clamp_(min=0)
+        return mass
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        chance, shares, whole = ctx.saved_tensors
+        slope: Tensor = (chance - shares / whole).mul_(upstream)
+        return slope
+
+
+def _one_of(part: Disjunction) -> tuple[Leaf, ...]:
+    """The atoms, where the formula says that exactly one of them holds; empty where it says anything else."""
+    match part:
+        case ((view, ExactlyOne(parts)),) if all(isinstance(inner, Atom | Compare | Same) for inner in parts):
+            leaves = tuple((view, inner) for inner in parts if isinstance(inner, Atom | Compare | Same))
+            return leaves if len(set(leaves)) == len(leaves) else ()
+    return ()
 
 
 @lru_cache(maxsize=2**12)
