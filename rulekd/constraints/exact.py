@@ -61,8 +61,9 @@ Leaf = tuple[str, Atom | Compare | Same]
 class Exact(Semantics):
     """The number of a grounding is -log W."""
 
-    # By the identity of a disjunction, since to hash a CNF takes longer than to read it; it is held, and stays itself.
-    _listed: dict[tuple[int, torch.dtype], tuple[Disjunction, tuple[Leaf, ...], Tensor]] = field(
+    # By the identity of a disjunction, since to hash a CNF takes longer than to read it; it is held, and stays itself,
+    # but for a copy of the semantics, whose own parts are others.
+    _listed: dict[tuple[int, torch.dtype, torch.device], tuple[Disjunction, tuple[Leaf, ...], Tensor]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -85,11 +86,12 @@ class Exact(Semantics):
         return ""
 
     def held(self, part: Disjunction) -> int:
-        return len(_one_of(part) or self._models(part, torch.float32)[1])
+        return len(_one_of(part) or self._models(part, torch.float32, torch.device("cpu"))[1])
 
     def degree(self, part: Disjunction, variables: tuple[str, ...], reader: Reader) -> Tensor:
         one = _one_of(part)
-        leaves, bits = (one, None) if one else self._models(part, reader.dtype)
+        device = reader.views[""].facts.objects.device
+        leaves, bits = (one, None) if one else self._models(part, reader.dtype, device)
         read = [reader.read(leaf, variables, view) for view, leaf in leaves]
         odds = [torch.where(z, GIVEN, -GIVEN).to(reader.dtype) if z.dtype == torch.bool else z for z in read]
         if len({z.shape for z in odds}) > 1:
@@ -98,17 +100,17 @@ class Exact(Semantics):
         stacked = torch.stack(odds)
         flat = stacked.flatten(1) if stacked.dim() > 2 else stacked
         mass: Tensor = (
-            _LogMassOfOne.apply(flat) if bits is None else _LogMass.apply(bits.to(flat.device), flat)  # type: ignore[no-untyped-call] # torch's own
+            _LogMassOfOne.apply(flat) if bits is None else _LogMass.apply(bits, flat)  # type: ignore[no-untyped-call] # torch's own
         )
         return mass.reshape(stacked.shape[1:]) if stacked.dim() > 2 else mass
 
-    def _models(self, part: Disjunction, dtype: torch.dtype) -> tuple[tuple[Leaf, ...], Tensor]:
+    def _models(self, part: Disjunction, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Leaf, ...], Tensor]:
         """The atoms, and all models as ``_LogMass`` takes them."""
-        key = (id(part), dtype)
-        if key not in self._listed:
+        key = (id(part), dtype, device)
+        if key not in self._listed or self._listed[key][0] is not part:
             leaves, chosen = models(part)
             signs = torch.tensor([1 / LN2] * len(leaves) + [-1 / LN2] * len(leaves), dtype=dtype)
-            self._listed[key] = (part, leaves, torch.from_numpy(chosen).to(dtype) * signs)
+            self._listed[key] = (part, leaves, (torch.from_numpy(chosen).to(dtype) * signs).to(device))
         return self._listed[key][1:]
 
     def loss(self, truth: Tensor) -> Tensor:

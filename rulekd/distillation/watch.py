@@ -20,7 +20,7 @@ from rulekd.distillation.transfers import Transfer
 from rulekd.predictor import Predictor
 from rulekd.scenes import SceneSet
 
-#: Scenes that are looked at: rules over three objects are counted in them after every epoch.
+#: Scenes that are looked at, spread over those that there are: rules over three objects are counted in them.
 SCENES = 32
 
 
@@ -54,7 +54,8 @@ class Watch:
         constraints = rules.constraints.drop(*others)
         if not constraints.rules:
             return None
-        some = scenes.select(torch.arange(min(SCENES, len(scenes))))
+        spread = torch.linspace(0, len(scenes) - 1, min(SCENES, len(scenes))).round().long()
+        some = scenes.select(spread)
         reading = constraints(teacher.facts(some).values, mask=some.scenes.mask, scenes=some.scenes)
         return cls(constraints, student, some, {rule: one.live for rule, one in reading.items()})
 

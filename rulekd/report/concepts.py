@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from kg import RulekdError, Triple
+from kg.files import write_atomically
+from rulekd.scenes.drawing import SUFFIXES
 
 #: Inches for a picture of few categories, and the most that it grows to.
 SMALL, LARGE = 6.0, 14.0
@@ -20,11 +23,15 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
 def draw(triples: Sequence[Triple], path: str | Path) -> None:
-    """Write the picture; the ending of the path says how (.svg, .png, .pdf).
+    """Write the picture; the ending of the path says how (.svg, .png).
 
     Categories that stand in many relations lie near each other; each arrow leads from what stands in the relation to
-    what it stands in it to, and carries its share in per cent. Raises RulekdError where there are no triples.
+    what it stands in it to, and carries its share in per cent. What a category does to its own kind stands below its
+    name. Raises RulekdError where there are no triples, or the ending is of no picture.
     """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise RulekdError(f"{path}: pictures are {' or '.join(SUFFIXES)}", hint="Name the file so.")
     if not triples:
         raise RulekdError("there are no concept triples to draw", hint="Extract them: families=['concepts'].")
     plain = nx.Graph()
@@ -39,10 +46,19 @@ def draw(triples: Sequence[Triple], path: str | Path) -> None:
         axes.margins(0.12)
         relations = sorted({triple.relation for triple in triples})
         bends: dict[frozenset[str], int] = {}
+        own: dict[str, int] = {}
         for triple in triples:
+            colour = COLOURS[relations.index(triple.relation) % len(COLOURS)]
+            words = f"{triple.relation} {triple.share:.0%}".replace("%", " %")
+            if triple.subject == triple.object:
+                own[triple.subject] = own.get(triple.subject, 0) + 1
+                axes.annotate(
+                    f"{words} of its kind", where[triple.subject], xytext=(0, -9 - 11 * own[triple.subject]),
+                    textcoords="offset points", color=colour, fontsize=8, ha="center", va="center",
+                )  # fmt: skip
+                continue
             pair = frozenset((triple.subject, triple.object))
             bends[pair] = bends.get(pair, 0) + 1
-            colour = COLOURS[relations.index(triple.relation) % len(COLOURS)]
             bend = 0.12 * (2 * bends[pair] - 1)
             start, end = where[triple.subject], where[triple.object]
             axes.add_patch(
@@ -55,7 +71,7 @@ def draw(triples: Sequence[Triple], path: str | Path) -> None:
             middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
             off = (bend / 2 * (end[1] - start[1]), -bend / 2 * (end[0] - start[0]))
             axes.text(
-                middle[0] + off[0], middle[1] + off[1], f"{triple.relation} {triple.share:.0%}".replace("%", " %"),
+                middle[0] + off[0], middle[1] + off[1], words,
                 color=colour, fontsize=8, ha="center", va="center",
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )  # fmt: skip
@@ -63,7 +79,10 @@ def draw(triples: Sequence[Triple], path: str | Path) -> None:
             box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "#444444"}
             axes.text(x, y, name, ha="center", va="center", fontsize=10, bbox=box, zorder=3)
             axes.plot([x], [y], alpha=0)  # so that the axes reach to it
-        figure.savefig(path, metadata={"Date": None} if Path(path).suffix == ".svg" else None)
+        made = BytesIO()
+        kind = path.suffix.lower()[1:]
+        figure.savefig(made, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    write_atomically(path, made.getvalue())
 
 
 def _laid_out(plain: nx.Graph) -> dict[str, tuple[float, float]]:

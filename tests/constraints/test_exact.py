@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import random
@@ -17,6 +18,7 @@ from kg import parse
 from kg.formulas import Atom, Formula, walk
 from kg.normal import free_variables
 from kg.worlds import World, holds
+from rulekd.constraints.exact import Exact
 from tests.kg.strategies import readable
 
 TEXTS = [
@@ -164,3 +166,16 @@ def test_a_loss_can_be_asked_for_its_gradient_twice() -> None:
     loss = rulekd.compile(["exactly_one(x(), y(), z())"], "exact")(dict(zip("xyz", z.unbind(0), strict=True))).loss
     first, second = (torch.autograd.grad(loss, z, retain_graph=True)[0] for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_a_copy_lists_models_of_its_own() -> None:
+    """The models are kept by the identity of a formula, which a copy does not share."""
+    constraints = rulekd.compile(["p(a) -> q(a)"], "exact")
+    values = {"p": torch.randn(2, 3), "q": torch.randn(2, 3)}
+    loss = constraints(values).loss
+    copied = copy.deepcopy(constraints)
+    semantics = copied.semantics
+    assert isinstance(semantics, Exact)
+    for place, (part, leaves, bits) in semantics._listed.items():
+        semantics._listed[place] = ((*part, *part), leaves, bits[:0])  # what else has come to lie at that address
+    assert torch.equal(copied(values).loss, loss)

@@ -56,9 +56,11 @@ def test_numbers_are_those_counted_one_by_one(scenes: SceneSet) -> None:
     assert watch is not None
     live = {"student": 0, "teacher": 0}
     broken = silent = 0
+    assert len({*watch.scenes.scenes.names}) == 32, "spread over all 40"
+    looked_at = watch.scenes.scenes
     for scene in range(32):
-        objects = int(scenes.scenes.mask[scene].sum())
-        x = scenes.scenes.center[scene, :objects, 0].tolist()
+        objects = int(looked_at.mask[scene].sum())
+        x = looked_at.center[scene, :objects, 0].tolist()
         for a, b, c in itertools.permutations(x, 3):
             live["teacher"] += 5 * (b - a) - 0.31 > 0 and 5 * (c - b) - 0.31 > 0
             z = [4 * (b - a) + 0.93, 4 * (c - b) + 0.93, 4 * (c - a) + 0.93]

@@ -32,3 +32,14 @@ def test_every_word_is_in_the_picture(tmp_path: Path) -> None:
 def test_without_triples_there_is_no_picture(tmp_path: Path) -> None:
     with pytest.raises(RulekdError, match="no concept triples"):
         draw([], tmp_path / "none.svg")
+
+
+def test_what_a_category_does_to_its_own_kind_is_written_below_it(tmp_path: Path) -> None:
+    draw([triple("chair", "near", "chair", 0.54), triple("chair", "on", "floor", 0.9)], tmp_path / "own.svg")
+    assert ">near 54 % of its kind<" in (tmp_path / "own.svg").read_text(encoding="utf-8")
+
+
+def test_an_unknown_ending_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(RulekdError, match="pictures are"):
+        draw([triple("cup", "on", "desk", 0.8)], tmp_path / "one.xyz")
+    assert not list(tmp_path.iterdir())
