@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kg import RulekdError
     from rulekd.constraints import Constraints, Reading, compile
     from rulekd.distillation import (
         Comparison,
@@ -40,6 +41,7 @@ _HOMES = {
     "Measures": "rulekd.distillation",
     "Predictor": "rulekd.predictor",
     "Reading": "rulekd.constraints",
+    "RulekdError": "kg",
     "Rules": "rulekd.distillation",
     "Run": "rulekd.distillation",
     "SceneSet": "rulekd.scenes",
@@ -66,6 +68,7 @@ __all__ = [
     "Measures",
     "Predictor",
     "Reading",
+    "RulekdError",
     "Rules",
     "Run",
     "SceneSet",

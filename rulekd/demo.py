@@ -16,6 +16,7 @@ from rulekd.distillation.measures import liveliness
 from rulekd.distillation.transfers import Transfer
 from rulekd.extraction import extract
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
+from rulekd.extraction.watch import CANDIDATES
 from rulekd.networks import build
 from rulekd.report import Arm, Report
 from rulekd.report.provenance import augmented, mined, settings, surroundings
@@ -130,6 +131,8 @@ def _as_one(show: Show, what: str) -> Show:
     asked: list[str] = []
 
     def report(piece: str, done: int, of: int) -> None:
+        if piece.startswith(CANDIDATES):  # a part of a family
+            return
         if piece != FAMILIES_PIECE and done == of:
             asked.append(piece)
         # the last unit is the evidence, which is gathered when all families have spoken

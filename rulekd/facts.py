@@ -48,10 +48,10 @@ class Facts:
     def __post_init__(self) -> None:
         if not self.values:
             raise RulekdError("facts without predicates", hint="Give at least one tensor by predicate name.")
-        handed: dict[str, object] = {f"values of {name!r} are": value for name, value in self.values.items()}
-        for what, value in (handed | ({} if self.mask is None else {"mask is": self.mask})).items():
-            if not isinstance(value, Tensor):
-                raise RulekdError(f"{what} a {type(value).__name__}, no tensor", hint="Convert with torch.as_tensor.")
+        for name, handed in (*self.values.items(), ("", self.mask)):
+            if not isinstance(handed, Tensor) and (name or handed is not None):
+                what = f"values of {name!r} are" if name else "mask is"
+                raise RulekdError(f"{what} a {type(handed).__name__}, no tensor", hint="Convert with torch.as_tensor.")
         batch = next((len(value) for value in self.values.values() if value.dim()), 0)
         objects = self.mask.shape[1] if self.mask is not None else _objects(self.values)
         if self.mask is None:

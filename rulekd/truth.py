@@ -91,6 +91,8 @@ def place(values: Tensor, arguments: Sequence[str], variables: Sequence[str]) ->
     Differentiable. The result has as many object axes as there are variables, of size 1 where the predicate
     does not speak of one. An argument that stands twice takes the diagonal.
     """
+    if tuple(arguments) == tuple(variables) and len(set(arguments)) == len(arguments):
+        return values
     names = list(arguments)
     for name in dict.fromkeys(arguments):
         while names.count(name) > 1:

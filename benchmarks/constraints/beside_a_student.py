@@ -2,8 +2,7 @@
 
 20 predicates over pairs; 20 compositions, 15 implications of pairs, 10 exclusions, 5 exactly-ones of four; 32 scenes of
 16 objects; one thread. The student is a network of two layers on eight numbers of each pair of objects; its step is
-forward, cross entropy of all predicates, backward and AdamW. Then time of planning, and of one pass over more and more
-rules and objects.
+forward, cross entropy of all predicates, backward and AdamW. Then time of planning.
 
     OMP_NUM_THREADS=1 python benchmarks/constraints/beside_a_student.py
 """
@@ -138,35 +137,13 @@ def planning() -> str:
     return table(["1,000 rules", "ms"], [[what, f"{min(times):.0f}"] for what, times in taken.items()])
 
 
-def growth(repeats: int) -> str:
-    """One pass, forward and backward, over more rules and objects."""
-    rows = []
-    for count, size in ((1, 16), (10, 16), (100, 16), (1000, 16), (1, 32), (1, 64), (1, 128), (50, 32), (50, 64)):
-        generator = torch.Generator().manual_seed(0)
-        values = {name: torch.randn(SCENES, size, size, generator=generator).requires_grad_() for name in PREDICATES}
-        made = rules() if count == 50 else rules(count, 0, 0, 0)
-        steps = {semantics: one_pass(rulekd.compile(made, semantics), values) for semantics in ("product", "coherent")}
-        times = interleaved(steps, max(1, repeats // (1 + count * size // 2000)), warm=1)
-        rows.append([count, size, *(f"{times[semantics][0]:.1f}" for semantics in steps)])
-    return table(["rules", "n", "product ms", "coherent ms"], rows)
-
-
-def one_pass(constraints: rulekd.Constraints, values: dict[str, Tensor]) -> Callable[[], None]:
-    """Forward and backward."""
-
-    def run() -> None:
-        constraints(values).loss.backward()
-
-    return run
-
-
 def main() -> None:
     """Print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(beside(options.repeats), planning(), growth(options.repeats), sep="\n\n")
+    print(beside(options.repeats), planning(), sep="\n\n")
 
 
 if __name__ == "__main__":

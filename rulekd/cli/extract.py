@@ -39,6 +39,10 @@ def extract(
     reach: Annotated[
         float, typer.Option(help="How far made scenes may go from given ones, a share of the range of each value.")
     ] = 1.0,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds for asking and mining; what they do not suffice for is named in the notes."),
+    ] = None,
     seconds: Annotated[float, typer.Option(help="For each rule that is hunted, and for each that is probed.")] = 20.0,
     as_json: JsonFlag = False,
 ) -> None:
@@ -71,6 +75,7 @@ def extract(
             seed=seed,
             hunt=effort if hunt else None,
             probe=effort if probe else None,
+            budget_seconds=budget,
             progress=show,
         )
     out.parent.mkdir(parents=True, exist_ok=True)

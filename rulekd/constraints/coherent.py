@@ -38,8 +38,11 @@ SCALE = 2.0**60
 #: Log-odds are held within these bounds; sigmoid(-122) * 2^60 is a normal number of float32.
 LIMIT = 122.0
 
-#: Groundings that are held at once: half a megabyte, which stays in the cache of a core.
-BLOCK = 2**17
+#: Half a log-odds in bits.
+HALF = 0.5 / math.log(2)
+
+#: Groundings that are held at once: one megabyte.
+BLOCK = 2**18
 
 
 #: The log-probability of a given fact that is false: far below that of any network's answer.
@@ -95,14 +98,20 @@ class CoherentKernel(Kernel):
     invalid: float = SCALE
     absent: float = 0.0
     given: tuple[float, float] = (SCALE, 2.0**-120)
+    sense: float = -HALF
+
+    @property
+    def factor(self) -> float:
+        """Numbers were filled in from bits."""
+        return -1 / HALF
 
     def fill(self, z: Tensor) -> None:
         # 2^60 / (1 + e^-z), where e^-z is the square of a number that does not overflow
-        z.clamp_(-LIMIT, LIMIT).mul_(-0.5 / math.log(2)).exp2_().mul_(SCALE**-0.5)
+        z.clamp_(-HALF * LIMIT, HALF * LIMIT).exp2_().mul_(SCALE**-0.5)
         z.mul_(z).add_(1 / SCALE).reciprocal_()
 
-    def slope(self, numbers: Tensor) -> Tensor:
-        return torch.mul(numbers, numbers).mul_(-1 / SCALE).add_(numbers)
+    def slope_(self, upstream: Tensor, numbers: Tensor) -> None:
+        upstream.mul_(numbers).addcmul_(upstream, numbers, value=-1 / SCALE)
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         return reduce(torch.add, parts)
@@ -112,32 +121,50 @@ class CoherentKernel(Kernel):
 
     def flat(self, factor: Tensor) -> Tensor:
         rows, batch = factor.shape[:2]
-        flat = factor.reshape(rows * batch, -1)
-        return self._sums(flat.clamp(max=SCALE)).reshape(rows, batch)
+        flat = factor.reshape(rows * batch, -1).clamp(max=SCALE)
+        if self.soft:
+            return _violations(flat).reshape(rows, batch)
+        together = _together(flat)
+        sums = _logs(flat.mul_(1 / SCALE), together) if together else _logs_scaled(flat)
+        return sums.neg_().reshape(rows, batch)
 
     def flat_slopes(self, factor: Tensor) -> Tensor:
         return _inverse_(factor.clamp(max=SCALE)).neg_()
 
     def triple(self, ab: Tensor, ac: Tensor, bc: Tensor) -> Tensor:
         sums = ab.new_zeros(len(ab))
+        together = 0 if self.soft else _together(ab, ac, bc)
+        top = 1.0 if together else SCALE
+        if together:
+            ab, ac, bc = (factor * (1 / SCALE) for factor in (ab, ac, bc))
         for items, _, s in _blocks(ab, ac, bc):
-            sums[items] += self._sums(s.clamp_(max=SCALE).flatten(1))
+            s = s.clamp_(max=top).flatten(1)
+            if self.soft:
+                sums[items] += _violations(s)
+            else:
+                sums[items] -= _logs(s, together) if together else _logs_scaled(s)
         return sums
 
     def triple_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         slopes = torch.empty_like(ab), torch.empty_like(ac), torch.zeros_like(bc)
         for items, rows, s in _blocks(ab, ac, bc):
-            inverse = _inverse_(s)
-            torch.sum(inverse, 3, out=slopes[0][items, rows])
-            torch.sum(inverse, 2, out=slopes[1][items, rows])
-            slopes[2][items] += inverse.sum(1)
+            _add_up_(_inverse_(s), slopes, items, rows)
         return slopes[0].neg_(), slopes[1].neg_(), slopes[2].neg_()
 
-    def _sums(self, s: Tensor) -> Tensor:
-        """(X,): sums over (X, G) scaled S, none above the scale; written over."""
-        if self.soft:
-            return s.mul_(-1 / SCALE).add_(1).sum(1)
-        return _log_(s).sum(1).neg_()
+    def triple_with_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        together = 0 if self.soft else _together(ab, ac, bc)
+        if not together:
+            return super().triple_with_slopes(ab, ac, bc)
+        sums = ab.new_zeros(len(ab))
+        slopes = torch.empty_like(ab), torch.empty_like(ac), torch.zeros_like(bc)
+        ab, ac, bc = (factor * (1 / SCALE) for factor in (ab, ac, bc))
+        worst = ab.new_empty(0)
+        for items, rows, s in _blocks(ab, ac, bc):
+            inverse = s.reciprocal_()
+            worst = torch.clamp(inverse, min=1.0, out=worst.resize_(s.shape))
+            sums[items] += _logs(worst.flatten(1), together)  # -log S = log 1 / S
+            _add_up_(torch.threshold_(inverse, 1.0, 0.0), slopes, items, rows)
+        return sums, (slopes[0].mul_(-1 / SCALE), slopes[1].mul_(-1 / SCALE), slopes[2].mul_(-1 / SCALE))
 
 
 def _blocks(ab: Tensor, ac: Tensor, bc: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
@@ -158,14 +185,43 @@ def _blocks(ab: Tensor, ac: Tensor, bc: Tensor) -> Iterator[tuple[slice, slice, 
             yield items, some, s.add_(ac[items, some, None])
 
 
+def _add_up_(inverse: Tensor, slopes: tuple[Tensor, Tensor, Tensor], items: slice, rows: slice) -> None:
+    """In place, the sums of (items, rows of a, b, c) over each of the objects go where they belong."""
+    torch.sum(inverse, 3, out=slopes[0][items, rows])
+    torch.sum(inverse, 2, out=slopes[1][items, rows])
+    slopes[2][items] += inverse.sum(1)
+
+
 def _inverse_(s: Tensor) -> Tensor:
     """In place: 1 / s below the scale, 0 from there on."""
     return torch.threshold_(s.reciprocal_(), 1 / SCALE, 0.0)
 
 
-def _log_(s: Tensor) -> Tensor:
-    """In place: log S of scaled sums."""
-    if s.device.type == "cpu" and (not s.numel() or float(s.amin()) > 2.0**-60):
-        return log_(s.mul_(1 / SCALE))  # exact where S is nearly 1
-    # the same function's own value at the scale, so that S = 1 costs exactly nothing
-    return log_(s).sub_(log_(s.new_full((16,), SCALE))[0])
+def _violations(s: Tensor) -> Tensor:
+    """(X,): sums of 1 - S over (X, G) scaled S, none above the scale; written over."""
+    return s.mul_(-1 / SCALE).add_(1).sum(1)
+
+
+def _together(*factors: Tensor) -> int:
+    """So many S may be multiplied before the logarithm is taken: 8, 4, 2; 0 where not even S itself may lose its scale.
+
+    No S is less than the least number of any one of its factors.
+    """
+    if factors[0].device.type != "cpu" or not factors[0].numel():
+        return 0  # elsewhere to look would be to wait
+    least = max(float(factor.amin()) for factor in factors) / SCALE
+    return next((count for count in (8, 4, 2) if least > 2.0 ** (-120 / count)), 0)
+
+
+def _logs(s: Tensor, together: int) -> Tensor:
+    """(X,): sums of log S over (X, G) plain S, or of the inverse of S; written over. A logarithm costs 3 products."""
+    while together > 1 and s.shape[1] % 2 == 0:
+        half = s.shape[1] // 2
+        s, together = s[:, :half].mul_(s[:, half:]), together // 2
+    return log_(s).sum(1)
+
+
+def _logs_scaled(s: Tensor) -> Tensor:
+    """(X,): sums of log S over (X, G) scaled S; written over."""
+    # less the same function's own value at the scale, so that S = 1 costs exactly nothing
+    return log_(s).sub_(log_(s.new_full((16,), SCALE))[0]).sum(1)

@@ -5,6 +5,7 @@ Reported:  v = 1 - W,    trained:  -log W,    W = sum over models m of prod_{i i
 where a model is an assignment of true and false to the atoms that makes the formula true: all are listed, at most
 2^12. From log-odds, W is the log-sum-exp of a matrix of models times log-literals; its gradient in the log-odds of an
 atom is P_i - P(i | the formula): towards what the atom would be believed if the formula were known. Alive at +-120.
+The models of "exactly one of n" are n, and need no list: W = prod_i (1 - P_i) sum_i P_i / (1 - P_i).
 
 It fits groups of atoms that constrain each other tightly (exactly one of n, a small CNF). It reads a rule as a whole,
 so equivalences and counts as well. Where atoms depend on each other in truth it believes in products, as the product
@@ -16,7 +17,7 @@ semantics does: honest doubt costs something, 0.6 and 0.6 with a head of 0.4 cos
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -24,7 +25,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from kg.formulas import (
     And,
@@ -45,18 +45,26 @@ from kg.formulas import (
     walk,
 )
 from rulekd.constraints.consistency import GIVEN
+from rulekd.constraints.kernel import unrounded
 from rulekd.constraints.literals import Disjunction, Reader
 from rulekd.constraints.semantics import Semantics
 
-#: Atoms of one group; beyond, circuits would win.
-MOST: Final = 12
+LN2: Final = math.log(2)
+
+#: Atoms of one group; beyond, circuits would win. Of "exactly one" more do: only their product must not vanish.
+MOST, MOST_ONE = 12, 100
 
 Leaf = tuple[str, Atom | Compare | Same]
 
 
 @dataclass(frozen=True)
 class Exact(Semantics):
-    """The number of a grounding is log W."""
+    """The number of a grounding is -log W."""
+
+    # By the identity of a disjunction, since to hash a CNF takes longer than to read it; it is held, and stays itself.
+    _listed: dict[tuple[int, torch.dtype], tuple[Disjunction, tuple[Leaf, ...], Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def whole(self) -> bool:
@@ -65,6 +73,8 @@ class Exact(Semantics):
     def refuses(self, formula: Formula) -> str:
         if any(isinstance(inner, Exists | ForAll) for inner in walk(formula)):
             return "exact semantics reads small groups, and no quantifiers"
+        if (one := _one_of((("", formula),))) and len(one) <= MOST_ONE:
+            return ""
         atoms = {inner for inner in walk(formula) if isinstance(inner, Atom | Compare | Same)}
         if len(atoms) > MOST:
             return f"it has {len(atoms)} atoms; exact semantics lists the models of {MOST} at most"
@@ -75,46 +85,106 @@ class Exact(Semantics):
         return ""
 
     def held(self, part: Disjunction) -> int:
-        return len(models(part)[1])
+        return len(_one_of(part) or self._models(part, torch.float32)[1])
 
     def degree(self, part: Disjunction, variables: tuple[str, ...], reader: Reader) -> Tensor:
-        leaves, chosen = models(part)
+        one = _one_of(part)
+        leaves, bits = (one, None) if one else self._models(part, reader.dtype)
         read = [reader.read(leaf, variables, view) for view, leaf in leaves]
-        shape = tuple(max(sizes) for sizes in zip(*(z.shape for z in read), strict=True))
         odds = [torch.where(z, GIVEN, -GIVEN).to(reader.dtype) if z.dtype == torch.bool else z for z in read]
-        stacked = torch.stack([z.expand(shape).reshape(-1) for z in odds])
-        matrix = torch.as_tensor(chosen, dtype=stacked.dtype, device=stacked.device)
-        mass: Tensor = _LogMass.apply(stacked, matrix)  # type: ignore[no-untyped-call] # torch's own
-        return mass.reshape(shape)
+        if len({z.shape for z in odds}) > 1:
+            shape = torch.broadcast_shapes(*(z.shape for z in odds))  # type: ignore[no-untyped-call] # torch's own
+            odds = [z.expand(shape) for z in odds]
+        stacked = torch.stack(odds)
+        flat = stacked.flatten(1) if stacked.dim() > 2 else stacked
+        mass: Tensor = (
+            _LogMassOfOne.apply(flat) if bits is None else _LogMass.apply(bits.to(flat.device), flat)  # type: ignore[no-untyped-call] # torch's own
+        )
+        return mass.reshape(stacked.shape[1:]) if stacked.dim() > 2 else mass
+
+    def _models(self, part: Disjunction, dtype: torch.dtype) -> tuple[tuple[Leaf, ...], Tensor]:
+        """The atoms, and all models as ``_LogMass`` takes them."""
+        key = (id(part), dtype)
+        if key not in self._listed:
+            leaves, chosen = models(part)
+            signs = torch.tensor([1 / LN2] * len(leaves) + [-1 / LN2] * len(leaves), dtype=dtype)
+            self._listed[key] = (part, leaves, torch.from_numpy(chosen).to(dtype) * signs)
+        return self._listed[key][1:]
 
     def loss(self, truth: Tensor) -> Tensor:
-        return -truth
+        return truth
 
     def violation(self, truth: Tensor) -> Tensor:
-        return -torch.expm1(truth)
+        return -torch.expm1(-truth)
 
 
 class _LogMass(torch.autograd.Function):
-    """log W (G,) of log-odds (m, G); models (K, 2m), columns "true" of all atoms, then "false" of all."""
+    """-log W (G,) of log-odds z (m, G). bits: (K, 2m), for each model 1 / ln 2 at what is true, -1 / ln 2 at the rest.
+
+    With c_k the sum of |z_i| over the atoms in which model k differs from what each of them rather is,
+
+        W = prod_i sigmoid(|z_i|) sum_k exp(-c_k):
+
+    all terms have one sign, so that nothing cancels, and the product of at most 12 halves does not vanish.
+    Powers of 2 take a third of the time of exp.
+    """
 
     @staticmethod
-    def forward(ctx: Any, odds: Tensor, matrix: Tensor) -> Tensor:
-        odds = odds.clamp(-GIVEN, GIVEN)  # beyond, the value and the gradient are those of the limit
-        sides = logsigmoid(torch.cat([odds, -odds]))
-        with torch.autocast(odds.device.type, enabled=False):
-            sums = matrix @ sides.mul_(1 / math.log(2))  # powers of 2 take a third of the time of exp
-        top = sums.amax(0)
-        parts = sums.sub_(top).exp2_()
-        whole = parts.sum(0)
-        ctx.save_for_backward(odds, parts, whole, matrix)
-        return (top + whole.log2()).mul_(math.log(2)).clamp_(max=0)
+    def forward(ctx: Any, bits: Tensor, odds: Tensor) -> Tensor:
+        chance = odds.sigmoid()
+        atoms = len(odds)
+        signed = odds.new_empty(2 * atoms, odds.shape[1])  # what is against "true" and "false", up to its sign
+        torch.clamp(odds, -GIVEN, 0, out=signed[:atoms])  # beyond, value and gradient are those of the bounds
+        torch.clamp(odds, 0, GIVEN, out=signed[atoms:])
+        with unrounded(odds.device):
+            parts = bits @ signed
+        top = parts.amax(0)
+        whole = parts.sub_(top).exp2_().sum(0)
+        ctx.save_for_backward(chance, parts, whole, bits)
+        rather = torch.maximum(chance, 1 - chance).prod(0)
+        return top.add_(rather.mul_(whole).log2_()).mul_(-LN2).clamp_(min=0)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        odds, parts, whole, matrix = ctx.saved_tensors
-        with torch.autocast(upstream.device.type, enabled=False):
-            believed = matrix[:, : len(odds)].T @ parts  # in each atom, if the formula were known
-        return believed.div_(whole).sub_(odds.sigmoid()).mul_(upstream), None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor]:
+        chance, parts, whole, bits = ctx.saved_tensors
+        with unrounded(upstream.device):
+            believed = bits[:, : len(chance)].T @ parts  # over ln 2: in each atom, if the formula were known
+        return None, torch.sub(chance, believed.div_(whole * (1 / LN2)), out=believed).mul_(upstream)
+
+
+class _LogMassOfOne(torch.autograd.Function):
+    """-log W (G,) of "exactly one" of log-odds z (m, G).
+
+    With t the largest,  -log W = sum_i max(z_i, 0) - t - log (prod_i sigmoid(|z_i|) sum_i exp(z_i - t)),  and its slope
+    is sigmoid(z) - softmax(z).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, odds: Tensor) -> Tensor:
+        chance = odds.sigmoid()
+        bounded = odds.clamp(-GIVEN, GIVEN)
+        top = bounded.amax(0)
+        shares = (bounded - top).exp_()
+        whole = shares.sum(0)
+        ctx.save_for_backward(chance, shares, whole)
+        rather = torch.maximum(chance, 1 - chance).prod(0)
+        mass: Tensor = bounded.clamp_(min=0).sum(0).sub_(top).sub_(rather.mul_(whole).log_()).clamp_(min=0)
+        return mass
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        chance, shares, whole = ctx.saved_tensors
+        slope: Tensor = (chance - shares / whole).mul_(upstream)
+        return slope
+
+
+def _one_of(part: Disjunction) -> tuple[Leaf, ...]:
+    """The atoms, where the formula says that exactly one of them holds; empty where it says anything else."""
+    match part:
+        case ((view, ExactlyOne(parts)),) if all(isinstance(inner, Atom | Compare | Same) for inner in parts):
+            leaves = tuple((view, inner) for inner in parts if isinstance(inner, Atom | Compare | Same))
+            return leaves if len(set(leaves)) == len(leaves) else ()
+    return ()
 
 
 @lru_cache(maxsize=2**12)

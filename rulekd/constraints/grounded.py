@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from kg.formulas import And, Exists, ForAll, Formula, Iff, Under, children
 from kg.normal import complement, free_variables
+from rulekd.constraints.kernel import padded
 from rulekd.constraints.literals import Disjunction, Reader, Views
 from rulekd.constraints.semantics import Semantics
 from rulekd.grounding import outer_atoms, sides
@@ -51,10 +52,10 @@ class Grounded:
         atoms = [atom.arguments for part in self.parts for _, formula in part for atom in outer_atoms(formula)]
         object.__setattr__(self, "plain", all(len(set(names)) == len(names) for names in atoms))
 
-    def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor]:
-        """(parts, B): sums over valid groundings of the loss, or of the violation; and (B,) how many there are."""
-        found, counts = [], []
+    def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor | None]:
+        """(parts, B): sums over valid groundings of the loss, or of the violation; (B,) how many, None = all."""
         parts = list(parts_of(views, self.width, max(semantics.held(part) for part in self.parts)))
+        found, counts = [], []
         for some in parts:
             valid = self.valid(some)
             if torch.is_grad_enabled() and len(parts) > 1:
@@ -63,21 +64,34 @@ class Grounded:
             else:
                 sums = self._sums(semantics, some, valid, sharpness, soft)
             found.append(sums)
+            if valid is None and len(parts) == 1:
+                return sums, None
+            valid = some[""].groundings(len(self.variables)) if valid is None else valid
             counts.append(valid.reshape(len(valid), -1).sum(1))
         return torch.cat(found, 1), torch.cat(counts)
 
-    def _sums(self, semantics: Semantics, views: Views, valid: Tensor, sharpness: float, soft: bool) -> Tensor:
+    def _sums(self, semantics: Semantics, views: Views, valid: Tensor | None, sharpness: float, soft: bool) -> Tensor:
         sums, reader = [], Reader(views, sharpness)
+        batch, size = views[""].facts.objects.shape
+        shape = (batch,) + (size,) * len(self.variables)
         for part in self.parts:
             degree = semantics.degree(part, self.variables, reader)
             value = semantics.violation(degree) if soft else semantics.loss(degree)
-            sums.append(torch.where(valid, value, 0.0).reshape(len(valid), -1).sum(1))
-        return torch.stack(sums)
+            if valid is not None:
+                value = torch.where(valid, value, 0.0)
+            elif value.shape != shape:
+                value = value.expand(shape)
+            sums.append(value.reshape(batch, -1).sum(1) if self.variables else value)
+        return torch.stack(sums) if len(sums) > 1 else sums[0][None]
 
-    def valid(self, views: Views) -> Tensor:
-        """(B, N, ..., N) bool: which groundings count."""
+    def valid(self, views: Views) -> Tensor | None:
+        """(B, N, ..., N) bool: which groundings count; None when all do."""
+        facts = views[""].facts
+        plain = self.plain and not any(view.facts.valid for view in views.values())
+        if plain and (not self.variables or (len(self.variables) == 1 and not padded(facts.objects))):
+            return None
         valid = views[""].groundings(len(self.variables))
-        if self.plain and not any(view.facts.valid for view in views.values()):
+        if plain:
             return valid  # distinct objects may be asked about anything
         for name, formula in {pair: None for part in self.parts for pair in part}:
             valid = valid & views[name].askable(formula, self.variables)

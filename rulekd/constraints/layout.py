@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import perm
 
 import torch
 from torch import Tensor
@@ -13,12 +14,11 @@ from rulekd.constraints.clause import LETTERS, Source
 from rulekd.constraints.coherent import CoherentKernel
 from rulekd.constraints.consistency import ConsistencyKernel
 from rulekd.constraints.grounded import Grounded
-from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.kernel import Kernel, padded
 from rulekd.constraints.literals import Views, comparison
 from rulekd.constraints.plan import Backend, Planned, Term
 from rulekd.constraints.programs import Program
 from rulekd.constraints.semantics import Semantics
-from rulekd.truth import place
 
 #: Added before the p-th root, whose slope at 0 is infinite.
 TINY = 1e-12
@@ -34,7 +34,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Rules of one meaning, computed by one program. root: of their means. terms: (number of its rule, term)."""
+    """Rules of one meaning, computed by one program.
+
+    root: of their means. terms: (number of its rule, term), in the order in which the program computes them.
+    """
 
     rules: tuple[str, ...]
     terms: tuple[tuple[int, Term], ...]
@@ -47,43 +50,59 @@ class Bundle:
         cls, planned: Sequence[Planned], kernel: Kernel, sharpness: float, root: float, body: float, soft: bool
     ) -> Bundle:
         """Of rules made of terms."""
-        terms = tuple((number, term) for number, one in enumerate(planned) for term in one.terms)
+        terms = [(number, term) for number, one in enumerate(planned) for term in one.terms]
         program = Program.of([(term.clause, term.scale) for _, term in terms], kernel, sharpness, body)
-        return cls(tuple(one.rule.id for one in planned), terms, program, root, soft)
+        stacked = tuple(terms[number] for number in program.order)
+        if len(terms) == len(planned):
+            planned = [planned[number] for number, _ in stacked]
+            stacked = tuple((number, term) for number, (_, term) in enumerate(stacked))
+        return cls(tuple(one.rule.id for one in planned), stacked, program, root, soft)
 
     def measure(self, views: Views, runs: int) -> Measured:
         """Of every rule and run."""
         facts = views[""].facts
-        read = [_read(source, views) for source in self.program.sources]
-        objects, padded = facts.objects, _padded(facts.objects)
-        sums = self.program(read, objects, padded)
-        count = {k: _groundings(objects, k, runs) for k in {term.clause.variables for _, term in self.terms}}
-        valid = torch.stack([count[term.clause.variables] for _, term in self.terms])
-        means = sums.reshape(len(sums), runs, -1).sum(2) / valid.to(sums.dtype)
+        read = [_read(base, views) for base in self.program.bases]
+        holes = padded(facts.objects)
+        sums = self.program(read, facts.objects, holes)
+        totals = sums.sum(1, keepdim=True) if runs == 1 else sums.reshape(len(sums), runs, -1).sum(2)
+        means = totals / self._valid(facts.objects, runs, holes, sums.dtype)
         if self.root != 1:
             means = (means + TINY) ** (1 / self.root)
-        given = {number for number, x in enumerate(read) if x.dtype == torch.bool}
+        given = {
+            source
+            for source, number in zip(self.program.sources, self.program.tensors, strict=True)
+            if read[number].dtype == torch.bool
+        }
         weights = [self._weight(term, given) for _, term in self.terms]
-        if [number for number, _ in self.terms] == list(range(len(self.rules))) and set(weights) == {1.0}:
+        if len(self.terms) == len(self.rules) and set(weights) == {1.0}:
             return Measured(self.rules, means)
         owner = torch.tensor([number for number, _ in self.terms], device=means.device)
         weighted = means * torch.tensor(weights, dtype=means.dtype, device=means.device)[:, None]
         return Measured(self.rules, weighted.new_zeros(len(self.rules), runs).index_add(0, owner, weighted))
+
+    def _valid(self, objects: Tensor, runs: int, holes: bool, kind: torch.dtype) -> Tensor:
+        """(terms, runs or 1), at least 1: how many groundings each term has."""
+        axes = [term.clause.variables for _, term in self.terms]
+        if not holes:
+            each = [float(max(1, len(objects) // runs * perm(objects.shape[1], k))) for k in axes]
+            return torch.tensor(each, dtype=kind, device=objects.device)[:, None]
+        count = {k: _groundings(objects, k, runs) for k in set(axes)}
+        return torch.stack([count[k] for k in axes]).to(kind)
 
     def pulls(self, rule: str, views: Views) -> tuple[float, float]:
         """The gradient of one rule's sums that reaches its negative and its positive literals, by absolute value."""
         terms = [(0, term) for number, term in self.terms if self.rules[number] == rule]
         clauses = [(term.clause, term.scale) for _, term in terms]
         program = Program.of(clauses, self.program.kernel, self.program.sharpness, self.program.body)
-        read = [_read(source, views) for source in program.sources]
+        read = [_read(base, views) for base in program.bases]
         objects = views[""].facts.objects
-        return program.pulls(read, objects, _padded(objects))
+        return program.pulls(read, objects, padded(objects))
 
-    def _weight(self, term: Term, given: set[int]) -> float:
+    def _weight(self, term: Term, given: set[Source]) -> float:
         """A clause in which everything is given is judged and cannot train."""
         if self.soft:
             return term.soft_weight
-        silent = given and all(self.program.sources.index(x.source) in given for x in term.clause.literals)
+        silent = given and all(x.source in given for x in term.clause.literals)
         return 0.0 if silent else term.weight
 
 
@@ -127,27 +146,25 @@ class Layout:
 
     def _grounded(self, rule: str, grounded: Grounded, views: Views, runs: int) -> Measured:
         sums, count = grounded.sums(self.semantics, views, self.sharpness, soft=self.soft)
-        means = sums.reshape(len(sums), runs, -1).sum(2) / count.reshape(runs, -1).sum(1).clamp(min=1)
+        parts = sums if runs == 1 else sums.reshape(len(sums), runs, -1)
+        if count is None:  # all groundings count, so many of each scene
+            means = parts.mean(-1, keepdim=runs == 1)
+            means = means / each if (each := views[""].facts.objects.shape[1] ** len(grounded.variables)) > 1 else means
+        else:
+            means = parts.sum(-1, keepdim=runs == 1) / count.reshape(runs, -1).sum(1).clamp(min=1)
         if self.semantics.root != 1:
             means = (means + TINY) ** (1 / self.semantics.root)
-        return Measured((rule,), means.mean(0, keepdim=True))
+        return Measured((rule,), means if len(means) == 1 else means.mean(0, keepdim=True))
 
 
 def _read(source: Source, views: Views) -> Tensor:
-    """(B, N, ..., N), one axis a variable of the source: log-odds, or bool where it is given."""
+    """(B, N, ..., N): log-odds, or bool where it is given; of an atom as a network said it, one axis an argument."""
     view = views[source.view]
-    variables = tuple(LETTERS[: source.arity])
     if isinstance(source.formula, Compare):
+        variables = tuple(LETTERS[: source.arity])
         size = view.facts.objects.shape[1]
         return comparison(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
-    return place(view.facts.values[source.formula.predicate], source.formula.arguments, variables)
-
-
-def _padded(objects: Tensor) -> bool:
-    """Is any place no object? Where it would cost a wait for the device, the answer is yes."""
-    if torch.compiler.is_compiling() or objects.device.type != "cpu":
-        return True
-    return not bool(objects.all())
+    return view.facts.values[source.formula.predicate]
 
 
 def _groundings(objects: Tensor, variables: int, runs: int) -> Tensor:

@@ -35,19 +35,19 @@ class Reader:
     def read(self, literal: Atom | Compare | Same, variables: Sequence[str], view: str) -> Tensor:
         """Log-odds where a network says it, bool where it is given; one axis a variable, broadcasting."""
         where = self.views[view]
+        if isinstance(literal, Atom):
+            value = where.facts.values[literal.predicate]
+            if value.dtype != torch.bool:
+                value = value if value.dtype == self.dtype else value.to(self.dtype)
+                if value.dim() > 1:  # an answer that nobody asked for may be NaN, and its gradient would be as well
+                    value = value.masked_fill(~where.facts.validity(literal.predicate), 0.0)
+                value = value if self.sharpness == 1 else value * self.sharpness
+            return place(value, literal.arguments, variables) if variables else value
         if isinstance(literal, Compare):
             value = comparison(literal, tuple(variables), where)
             return value if value.dtype == torch.bool else value.to(self.dtype) * self.sharpness
-        if isinstance(literal, Same):
-            objects = where.facts.objects
-            return same(literal.left, literal.right, variables, objects.shape[1], objects.device)
-        value = where.facts.values[literal.predicate]
-        if value.dtype != torch.bool:
-            value = value.to(self.dtype)
-            if value.dim() > 1:  # an answer that nobody asked for may be NaN, and its gradient would be as well
-                value = value.masked_fill(~where.facts.validity(literal.predicate), 0.0)
-            value = value if self.sharpness == 1 else value * self.sharpness
-        return place(value, literal.arguments, variables)
+        objects = where.facts.objects
+        return same(literal.left, literal.right, variables, objects.shape[1], objects.device)
 
 
 def comparison(formula: Compare, variables: tuple[str, ...], view: View) -> Tensor:

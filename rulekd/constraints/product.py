@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from rulekd.constraints.degrees import Degrees
-from rulekd.constraints.kernel import Kernel
+from rulekd.constraints.kernel import Kernel, unrounded
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,40 @@ class ProductKernel(Kernel):
     invalid: float = 0.0
     absent: float = 1.0
     given: tuple[float, float] = (0.0, 1.0)
+    sense: float = -1.0
+    multiplies: bool = True
+
+    @property
+    def factor(self) -> float:
+        """Of a p-th power."""
+        return self.p
 
     def fill(self, z: Tensor) -> None:
-        z.neg_().sigmoid_()
-        if self.p != 1:
+        z.sigmoid_()
+        if self.p == 2:
+            z.mul_(z)
+        elif self.p != 1:
             z.pow_(self.p)
 
-    def slope(self, numbers: Tensor) -> Tensor:
+    def number(self, z: Tensor) -> Tensor:
+        broken = z.sigmoid()
+        return broken if self.p == 1 else broken * broken if self.p == 2 else broken**self.p
+
+    def slope_(self, upstream: Tensor, numbers: Tensor) -> None:
         broken = numbers if self.p == 1 else numbers.sqrt() if self.p == 2 else numbers ** (1 / self.p)
-        return torch.addcmul(numbers, numbers, broken, value=-1).mul_(-self.p)
+        upstream.mul_(numbers).addcmul_(upstream, broken, value=-1)
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         return reduce(torch.mul, parts)
 
     def unjoin(self, slopes: Tensor, parts: Sequence[Tensor], number: int) -> Tensor:
         return reduce(torch.mul, (part for other, part in enumerate(parts) if other != number), slopes)
+
+    def pull_(self, into: Tensor, slopes: Tensor, parts: Sequence[Tensor], number: int) -> None:
+        if len(parts) == 2:
+            into.addcmul_(parts[1 - number], slopes)
+        else:
+            into.add_(self.unjoin(slopes, parts, number))
 
     def flat(self, factor: Tensor) -> Tensor:
         return factor.flatten(2).sum(2) if factor.dim() > 2 else factor.clone()
@@ -100,9 +119,13 @@ class ProductKernel(Kernel):
         return torch.ones((1,) * factor.dim(), dtype=factor.dtype, device=factor.device)
 
     def triple(self, ab: Tensor, ac: Tensor, bc: Tensor) -> Tensor:
-        with torch.autocast(ab.device.type, enabled=False):  # 8 bits of mantissa cannot hold a sum over n
+        with unrounded(ab.device):
             return torch.bmm(ab, bc).mul_(ac).sum((1, 2))
 
     def triple_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.autocast(ab.device.type, enabled=False):
+        with unrounded(ab.device):
             return torch.bmm(ac, bc.mT), torch.bmm(ab, bc), torch.bmm(ab.mT, ac)
+
+    def triple_with_slopes(self, ab: Tensor, ac: Tensor, bc: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        slopes = self.triple_slopes(ab, ac, bc)
+        return (slopes[1] * ac).sum((1, 2)), slopes

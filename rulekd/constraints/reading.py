@@ -49,16 +49,17 @@ class Reading(Mapping[str, "RuleReading"]):
         total: Tensor | None = None
         whole = 0.0
         for some in self._losses(1):
-            weights = [self.weights.get(rule, 1.0) for rule in some.rules]
-            means = some.means[:, 0]
-            if set(weights) != {1.0}:
-                means = means * torch.tensor(weights, dtype=means.dtype, device=means.device)
+            means, count = some.means, float(len(some.rules))
+            if self.weights:
+                weights = [self.weights.get(rule, 1.0) for rule in some.rules]
+                means = means * torch.tensor(weights, dtype=means.dtype, device=means.device)[:, None]
+                count = sum(weights)
             total = means.sum() if total is None else total + means.sum()
-            whole += sum(weights)
+            whole += count
         if total is None:
             learned = (value.sum() * 0 for value in self.view.facts.values.values() if value.is_floating_point())
             return sum(learned, torch.zeros((), device=self.view.facts.objects.device))
-        return total / whole if whole else total * 0
+        return total if whole == 1 else total / whole if whole else total * 0
 
     @property
     def losses(self) -> dict[str, Tensor]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -36,9 +37,20 @@ class Numbers:
         """Of one factor."""
         return (self.batch,) + (self.size,) * axes
 
+    @cached_property
+    def each(self) -> dict[int, tuple[Tensor, ...]]:
+        """By arity each row (1, B, N, ..., N) of its table."""
+        return {arity: table[:, None].unbind(0) for arity, table in self.tables.items()}
+
+
+#: Slopes of factors that were made with the sums, by the number of the first of some clauses.
+Kept: TypeAlias = dict[int, dict[Axes, Tensor]]
 
 #: Numbers of one factor that are held at once: one megabyte.
 BLOCK = 2**18
+
+#: The same of clauses that are listed in full, which gain little from being stacked: gathering is a copy.
+FLAT_BLOCK = 2**15
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class Stack:
 
     pattern: the axes of each literal, ascending. rows: (R, literals), the row of each among those of its arity.
     first: number of the first clause among all of a program. scale: a factor of every sum of literals.
+    parts: for each factor the literals that are joined in it: those over fewer objects go into the first that fits.
     """
 
     variables: int
@@ -54,10 +67,9 @@ class Stack:
     rows: tuple[tuple[int, ...], ...]
     first: int
     scale: float = 1.0
+    parts: dict[Axes, tuple[int, ...]] = field(init=False, compare=False)
 
-    @cached_property
-    def parts(self) -> dict[Axes, tuple[int, ...]]:
-        """For each factor the literals that are joined in it: those over fewer objects go into the first that fits."""
+    def __post_init__(self) -> None:
         full = tuple(range(self.variables))
         if self.variables < 3 or (self.variables == 3 and full in self.pattern):
             wanted: tuple[Axes, ...] = (full,)
@@ -67,46 +79,64 @@ class Stack:
         for slot, axes in enumerate(self.pattern):
             home = axes if axes in found else next(target for target in wanted if set(axes) <= set(target))
             found[home].append(slot)
-        return {axes: tuple(slots) for axes, slots in found.items()}
+        object.__setattr__(self, "parts", {axes: tuple(slots) for axes, slots in found.items()})
 
     @cached_property
     def _index(self) -> Tensor:
         return torch.tensor(self.rows, dtype=torch.long).reshape(len(self.rows), len(self.pattern))
 
-    def sums(self, kernel: Kernel, numbers: Numbers) -> Tensor:
-        """(R, B): of each clause and scene the sum over all groundings."""
+    def sums(self, kernel: Kernel, numbers: Numbers, keep: Kept | None = None) -> Tensor:
+        """(R, B): of each clause and scene the sum over all groundings. keep: takes slopes."""
         found = []
         for rows in self._chunks(numbers):
             factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
-            found.append(_sums(kernel, factors, self.variables))
-        return torch.cat(found)
+            if keep is not None and self.contracted:
+                sums, slopes = kernel.triple_with_slopes(*_pairs(factors))
+                keep[self.first + rows.start] = _unpaired(slopes, factors)
+                found.append(sums.reshape(rows.stop - rows.start, -1))
+            else:
+                found.append(sums_of(kernel, factors, self.variables))
+        return torch.cat(found) if len(found) > 1 else found[0]
 
-    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Mapping[int, Tensor]) -> None:
-        """In place, the gradient of sum(upstream * sums) is added to ``into``, shaped like the tables."""
+    @property
+    def contracted(self) -> bool:
+        """Is it computed from three factors over two objects each?"""
+        return self.variables == 3 and len(self.parts) == 3
+
+    def add_slopes_(self, kernel: Kernel, numbers: Numbers, upstream: Tensor, into: Numbers, kept: Kept) -> None:
+        """In place, the gradient of sum(upstream * sums) is added to the tables of ``into``. kept: by ``sums``."""
+        weights = upstream if self.scale == 1 else upstream * self.scale
         for rows in self._chunks(numbers):
-            factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
-            slopes = _slopes(kernel, factors, self.variables)
-            weight = upstream[rows] * self.scale
+            slopes = kept.get(self.first + rows.start) or self._slopes(kernel, rows, numbers)
+            weight = weights[rows]
             for axes, slots in self.parts.items():
                 if not slots:
                     continue
                 slope = slopes[axes] * weight.reshape(*weight.shape, *(1,) * len(axes))
                 laid = self._laid(axes, rows, numbers)
                 for number, slot in enumerate(slots):
-                    part = kernel.unjoin(slope, laid, number).expand(factors[axes].shape)
                     own = self.pattern[slot]
+                    if own == axes and rows.stop - rows.start == 1:
+                        kernel.pull_(into.each[len(own)][self.rows[rows.start][slot]], slope, laid, number)
+                        continue
+                    part = kernel.unjoin(slope, laid, number)
+                    part = part.expand(rows.stop - rows.start, *numbers.shape(len(axes)))
                     others = tuple(place + 2 for place, axis in enumerate(axes) if axis not in own)
                     part = part.sum(others) if others else part
-                    target = into[len(own)]
-                    if rows.stop - rows.start == 1:
-                        target[self.rows[rows.start][slot]] += part[0]
-                    else:
-                        target.index_add_(0, self._index[rows, slot].to(target.device), part)
+                    table = into.tables[len(own)]
+                    table.index_add_(0, self._index[rows, slot].to(table.device), part)
+
+    def _slopes(self, kernel: Kernel, rows: slice, numbers: Numbers) -> dict[Axes, Tensor]:
+        """Of the factors; where the value is their product its slope in the only one is 1."""
+        if kernel.multiplies and len(self.parts) == 1:
+            return {axes: kernel.flat_slopes(numbers.blank(len(axes))[None]) for axes in self.parts}
+        factors = {axes: self._factor(kernel, axes, rows, numbers) for axes in self.parts}
+        return _slopes(kernel, factors, self.variables)
 
     def _chunks(self, numbers: Numbers) -> Iterator[slice]:
         largest = max(math.prod(numbers.shape(len(axes))) for axes in self.parts)
         device = next(iter(numbers.tables.values())).device
-        step = max(1, room(BLOCK, device) // max(largest, 1))
+        step = max(1, room(FLAT_BLOCK if len(self.parts) == 1 else BLOCK, device) // max(largest, 1))
         for first in range(0, len(self.rows), step):
             yield slice(first, min(first + step, len(self.rows)))
 
@@ -121,48 +151,48 @@ class Stack:
         laid = []
         for slot in self.parts[axes]:
             own = self.pattern[slot]
-            table = numbers.tables[len(own)]
             if rows.stop - rows.start == 1:
-                part = table[self.rows[rows.start][slot]][None]
+                part = numbers.each[len(own)][self.rows[rows.start][slot]]
             else:
+                table = numbers.tables[len(own)]
                 part = table.index_select(0, self._index[rows, slot].to(table.device))
-            laid.append(_lay(part, own, axes))
+            laid.append(part if own == axes else lay(part, own, axes))
         if not any(self.pattern[slot] == axes for slot in self.parts[axes]):
             laid.append(numbers.blank(len(axes))[None])  # what is no grounding must be known here as well
         return laid
 
 
-def _sums(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> Tensor:
+def sums_of(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> Tensor:
     """(R, B)."""
     full = tuple(range(variables))
     if full in factors:
-        laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
-        return kernel.flat(laid[0] if len(laid) == 1 else kernel.join(laid))
+        if len(factors) == 1:
+            return kernel.flat(factors[full])
+        return kernel.flat(kernel.join([lay(factor, axes, full) for axes, factor in factors.items()]))
     if variables == 3:
         rows, batch = next(iter(factors.values())).shape[:2]
         return kernel.triple(*_pairs(factors)).reshape(rows, batch)
     size = next(iter(factors.values())).shape[-1]
-    return torch.stack([_sums(kernel, _fixed(kernel, factors, a)[0], variables - 1) for a in range(size)]).sum(0)
+    return torch.stack([sums_of(kernel, _fixed(kernel, factors, a)[0], variables - 1) for a in range(size)]).sum(0)
 
 
 def _slopes(kernel: Kernel, factors: Mapping[Axes, Tensor], variables: int) -> dict[Axes, Tensor]:
-    """The slopes of ``_sums`` in each factor."""
+    """The slopes of ``sums_of`` in each factor."""
     full = tuple(range(variables))
     if full in factors:
         if len(factors) == 1:
             return {full: kernel.flat_slopes(factors[full])}
-        laid = [_lay(factor, axes, full) for axes, factor in factors.items()]
+        laid = [lay(factor, axes, full) for axes, factor in factors.items()]
         return _unjoined(kernel, kernel.flat_slopes(kernel.join(laid)), laid, list(factors), factors)
     if variables == 3:
-        slopes = kernel.triple_slopes(*_pairs(factors))
-        return {axes: slope.reshape(factors[axes].shape) for axes, slope in zip(sorted(factors), slopes, strict=True)}
+        return _unpaired(kernel.triple_slopes(*_pairs(factors)), factors)
     made = {axes: torch.zeros_like(factor, memory_format=torch.contiguous_format) for axes, factor in factors.items()}
     for a in range(next(iter(factors.values())).shape[-1]):
         rest, homes = _fixed(kernel, factors, a)
         inner = _slopes(kernel, rest, variables - 1)
         for home, names in homes.items():
             cut = {axes: factors[axes].select(2, a) if axes[0] == 0 else factors[axes] for axes in names}
-            laid = [_lay(cut[axes], _without_first(axes), home) for axes in names]
+            laid = [lay(cut[axes], _without_first(axes), home) for axes in names]
             for axes, slope in _unjoined(kernel, inner[home], laid, names, cut).items():
                 (made[axes].select(2, a) if axes[0] == 0 else made[axes]).add_(slope)
     return made
@@ -186,6 +216,10 @@ def _pairs(factors: Mapping[Axes, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     return ab, ac, bc
 
 
+def _unpaired(slopes: Sequence[Tensor], factors: Mapping[Axes, Tensor]) -> dict[Axes, Tensor]:
+    return {axes: slope.reshape(factors[axes].shape) for axes, slope in zip(sorted(factors), slopes, strict=True)}
+
+
 def _fixed(kernel: Kernel, factors: Mapping[Axes, Tensor], a: int) -> tuple[dict[Axes, Tensor], dict[Axes, list[Axes]]]:
     """The factors of the clause in which the first variable stands for object ``a``, and what each is made of."""
     homes: dict[Axes, list[Axes]] = {}
@@ -200,7 +234,7 @@ def _fixed(kernel: Kernel, factors: Mapping[Axes, Tensor], a: int) -> tuple[dict
     joined = {}
     for home, names in homes.items():
         cut = [factors[axes].select(2, a) if axes[0] == 0 else factors[axes] for axes in names]
-        joined[home] = kernel.join([_lay(f, _without_first(axes), home) for f, axes in zip(cut, names, strict=True)])
+        joined[home] = kernel.join([lay(f, _without_first(axes), home) for f, axes in zip(cut, names, strict=True)])
     return joined, homes
 
 
@@ -209,7 +243,7 @@ def _without_first(axes: Axes) -> Axes:
     return tuple(axis - 1 for axis in axes if axis != 0)
 
 
-def _lay(factor: Tensor, axes: Axes, along: Axes) -> Tensor:
+def lay(factor: Tensor, axes: Axes, along: Axes) -> Tensor:
     """(R, B, ..) over ``axes`` laid along more axes, of size 1 where it does not speak of one."""
     sizes = iter(factor.shape[2:])
     return factor.reshape(*factor.shape[:2], *(next(sizes) if axis in axes else 1 for axis in along))

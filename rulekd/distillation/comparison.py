@@ -12,8 +12,8 @@ from typing import Any, Final
 from kg import KnowledgeGraph, RulekdError
 from kg.files import write_atomically
 from kg.tables import aligned
-from rulekd.distillation.ledger import Entry, warnings_of
-from rulekd.distillation.measures import VACUOUS, Measures, liveliness
+from rulekd.distillation.ledger import VACUOUS, Entry, warnings_of
+from rulekd.distillation.measures import Measures, liveliness
 from rulekd.distillation.run import circumstances, describe_transfer
 from rulekd.distillation.trainer import Training
 from rulekd.distillation.transfers import Transfer

@@ -22,6 +22,7 @@ from rulekd.distillation.run import Run, describe_transfer
 from rulekd.distillation.soft_labels import SoftLabels
 from rulekd.distillation.trainer import Training, train
 from rulekd.distillation.transfers import Batch, Step, Targets, Transfer
+from rulekd.distillation.watch import Watch
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor, labels_as_facts
 from rulekd.scenes import SceneSet
@@ -90,8 +91,9 @@ def distill(
         "networks": [student.fingerprint, None if teacher is None else teacher.fingerprint],
     }
     kept = None if checkpoint is None else Checkpoint(Path(checkpoint), about)
+    watch = Watch.of(given, student, teacher, held if len(held) else taught)
     (entries,) = train(
-        student, material, given, augmentations_of(given, student), settings, [seed], progress, held_out, kept
+        student, material, given, augmentations_of(given, student), settings, [seed], progress, held_out, kept, watch
     )
     calibrate_on(student, held if len(held) else taught, teacher, given)
     return Run(predictor=student, history=tuple(entries), seed=seed, training=settings, transfers=tuple(given))

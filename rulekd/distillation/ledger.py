@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,41 @@ from torch import Tensor, nn
 NEGLIGIBLE, DOMINANT = 0.01, 0.90
 
 
+#: A rule with fewer live groundings than this share of its teacher's is obeyed by saying nothing.
+VACUOUS = 0.8
+
+#: Groundings that say something: a share of fewer is no news.
+ENOUGH = 20
+
+
+class State(NamedTuple):
+    """How a rule fares in the scenes that are looked at: numbers of groundings.
+
+    live: whose body holds for the student. taught: whose body holds for its teacher. broken: live ones in which the
+    head does not. silent: broken ones whose loss is as good as 0, so that no gradient comes of them.
+    """
+
+    live: int
+    taught: int
+    broken: int
+    silent: int
+
+    @property
+    def vacuous(self) -> bool:
+        """Are there far fewer live groundings than for the teacher?"""
+        return self.taught >= ENOUGH and self.live < VACUOUS * self.taught
+
+    @property
+    def mute(self) -> bool:
+        """Is most of what is broken broken in silence?"""
+        return self.broken >= ENOUGH and self.silent > self.broken / 2
+
+
 @dataclass(frozen=True)
 class Entry:
     """One epoch. loss: mean total. terms: mean weighted value of each term. gradients: norm of each term's gradient
-    on one batch. held_out: the loss on scenes that are not learned from, where one is asked for."""
+    on one batch. held_out: the loss on scenes that are not learned from, where one is asked for. rules: by name, how
+    the rules fare that train, where there is a teacher to hold them against and somebody looked."""
 
     epoch: int
     step: int
@@ -23,6 +55,11 @@ class Entry:
     terms: Mapping[str, float]
     gradients: Mapping[str, float] = field(default_factory=dict)
     held_out: float | None = None
+    rules: Mapping[str, State] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # what was written as JSON comes back as lists
+        object.__setattr__(self, "rules", {name: State(*state) for name, state in self.rules.items()})
 
     @property
     def shares(self) -> dict[str, float]:
@@ -48,13 +85,31 @@ def gradient_norms(terms: Mapping[str, Tensor], module: nn.Module, runs: int = 1
 
 
 def warnings_of(entries: Sequence[Entry]) -> list[str]:
-    """Terms that hardly pull, or that pull alone, in the last epoch. A single term is no news."""
-    if not entries or len(entries[-1].gradients) < 2:
+    """Of the last epoch: terms that hardly pull, or that pull alone (a single term is no news); rules that are obeyed
+    by saying nothing, and rules that are broken in silence."""
+    if not entries:
         return []
-    said = []
-    for name, share in entries[-1].shares.items():
+    last, said = entries[-1], []
+    for name, share in last.shares.items() if len(last.gradients) > 1 else ():
         if share < NEGLIGIBLE:
             said.append(f"the term '{name}' has {share:.1%} of the gradient: raise its weight, or leave it out")
         elif share > DOMINANT:
             said.append(f"the term '{name}' has {share:.1%} of the gradient: the others hardly pull beside it")
+    for name, state in last.rules.items():
+        if state.vacuous:
+            since = last.epoch
+            for entry in reversed(entries):
+                if name in entry.rules:
+                    if not entry.rules[name].vacuous:
+                        break
+                    since = entry.epoch
+            said.append(
+                f"VACUOUS: the body of '{name}' holds in {state.live / state.taught:.0%} as many groundings as for the "
+                f"teacher, since epoch {since}: lower the weight of rules"
+            )
+        if state.mute:
+            said.append(
+                f"'{name}' is broken in {state.broken} groundings of which {state.silent} give no gradient: raise the "
+                "sharpness of rules"
+            )
     return said

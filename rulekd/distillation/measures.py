@@ -45,10 +45,6 @@ class Measures:
         return asdict(self)
 
 
-#: A network with fewer live groundings than this share of its teacher's, mean over rules, obeys by saying nothing.
-VACUOUS = 0.8
-
-
 def liveliness(measures: Measures, teacher: Measures) -> float | None:
     """Live groundings of a network as a share of its teacher's, the mean over rules; None without rules.
 

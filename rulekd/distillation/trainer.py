@@ -12,11 +12,14 @@ from torch import Tensor, nn
 from kg import RulekdError
 from rulekd.distillation.augmentation import Augmentation
 from rulekd.distillation.checkpoints import Checkpoint, interrupts_kept_back
-from rulekd.distillation.ledger import Entry, gradient_norms
+from rulekd.distillation.ledger import Entry, State, gradient_norms
 from rulekd.distillation.material import Material, Sampler
 from rulekd.distillation.runtime import Precision, Runtime
 from rulekd.distillation.transfers import Batch, Step, Transfer
 from rulekd.predictor import Predictor
+
+#: How often a training is interrupted to see how the rules fare: it costs about a fifth of an epoch.
+LOOKS = 10
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,15 @@ def train(
     progress: Callable[[int, int], None] | None = None,
     held_out: Callable[[], float] | None = None,
     checkpoint: Checkpoint | None = None,
+    watch: Callable[[], Mapping[str, State]] | None = None,
 ) -> list[list[Entry]]:
     """Train the student's module in place; for each run its ledger, an entry an epoch.
 
     With several seeds the module is a ``Stack`` of as many students, and ``material`` has as many runs: each learns
     exactly what it would learn alone. The caller's random state is left as it was. progress: called with (step,
     steps). held_out: a loss on scenes that are not learned from, asked after each epoch; the weights of its least
-    value are kept. checkpoint: taken up where it exists, written from time to time and on Ctrl-C.
+    value are kept. checkpoint: taken up where it exists, written from time to time and on Ctrl-C. watch: how the
+    rules fare, asked ten times and at the end; of a single run.
     """
     runs = len(seeds)
     assert runs == len(material.runs), "one seed a run"
@@ -122,7 +127,8 @@ def train(
             for name, value in terms.items():
                 so_far.terms[name] = so_far.terms.get(name, torch.zeros(runs)) + value.detach().cpu()
             if so_far.step % an_epoch == 0 or so_far.step == steps:
-                _close_epoch(so_far, an_epoch, student.module, held_out)
+                looked_at = so_far.step == steps or len(so_far.entries[0]) % max(1, steps // an_epoch // LOOKS) == 0
+                _close_epoch(so_far, an_epoch, student.module, held_out, watch if looked_at else None)
             if progress is not None:
                 progress(so_far.step, steps)
             if checkpoint is not None and (so_far.step == steps or interrupted() or checkpoint.due()):
@@ -201,14 +207,21 @@ def _moved(
     )
 
 
-def _close_epoch(so_far: Progress, an_epoch: int, module: nn.Module, held_out: Callable[[], float] | None) -> None:
+def _close_epoch(
+    so_far: Progress,
+    an_epoch: int,
+    module: nn.Module,
+    held_out: Callable[[], float] | None,
+    watch: Callable[[], Mapping[str, State]] | None,
+) -> None:
     """Write the epoch into each run's ledger, and keep the weights if they are the best yet on held-out labels."""
     seen_loss = None if held_out is None else held_out()
+    states = {} if watch is None else watch()
     count = so_far.step - (so_far.step - 1) // an_epoch * an_epoch
     for run, entries in enumerate(so_far.entries):
         means = {name: float(total[run]) / count for name, total in so_far.terms.items()}
         norms = {name: float(norm[run]) for name, norm in so_far.norms.items()}
-        entries.append(Entry(len(entries), so_far.step, sum(means.values()), means, norms, seen_loss))
+        entries.append(Entry(len(entries), so_far.step, sum(means.values()), means, norms, seen_loss, states))
     so_far.terms = {}
     if seen_loss is not None and (so_far.best is None or seen_loss < so_far.best):
         so_far.best = seen_loss

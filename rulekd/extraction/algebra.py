@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from kg import And, Atom, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import matrices, oriented_atoms
+from rulekd.extraction.counting import blocks, matrices, oriented_atoms
 from rulekd.extraction.discovery import Discovery, Proposals
 
 
@@ -19,6 +21,8 @@ def _laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
     if 2 not in seen.arities():
         return
     counts, chains = seen.pairs, seen.chains
+    if not seen.watch.begun("pairs"):
+        return
     size = len(counts.atoms) // 2
     for place in range(size):
         forward, backward = counts.atoms[place], counts.atoms[size + place]
@@ -29,6 +33,8 @@ def _laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
         yield Iff(forward, backward), seen.holds(either, either - both)
         yield Not(And((forward, backward))), seen.holds(either, both)
         yield Or((forward, backward)), seen.holds(valid, valid - either)
+        if not seen.watch.begun("compositions"):
+            continue
         live, hits = float(chains.live[place, place, place]), float(chains.hits[place, place, place])
         transitive = Implies(And((forward, Atom(name, ("b", "c")))), Atom(name, ("a", "c")))
         yield transitive, seen.holds(live, live - hits)
@@ -56,8 +62,11 @@ def functional_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
     rare everywhere would look functional.
     """
     atoms = oriented_atoms(seen.facts, 2)
-    partners = matrices(seen.facts, atoms)[0].sum(3)
-    some, several = (partners >= 1).double().sum((0, 2)), (partners >= 2).double().sum((0, 2))
+    some, several = (torch.zeros(len(atoms), dtype=torch.float64) for _ in range(2))
+    for index in blocks(seen.facts, len(atoms) * seen.facts.objects.shape[1] ** 2):
+        partners = matrices(seen.facts.select(index), atoms)[0].sum(3)
+        some += (partners >= 1).double().sum((0, 2)).cpu()
+        several += (partners >= 2).double().sum((0, 2)).cpu()
     for place, atom in enumerate(atoms):
         second = ("a", "c") if atom.arguments == ("a", "b") else ("c", "a")
         law = Not(And((atom, Atom(atom.predicate, second))))

@@ -38,9 +38,11 @@ from scipy.stats import hypergeom, norm
 from torch import Tensor
 
 from kg import Formula
-from kg.formulas import And, Iff, Implies, Not, Or, Transform, Under
+from kg.formulas import And, Atom, Iff, Implies, Not, Or, Transform, Under
 from kg.normal import free_variables
+from rulekd.extraction.counting import EXACT_FLOAT32
 from rulekd.extraction.sides import Group, Kind, groups, stacked
+from rulekd.facts import Facts
 from rulekd.grounding import View, count, outer_atoms
 from rulekd.truth import truth
 
@@ -228,13 +230,15 @@ def _places(n: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
 def _described(sides: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """(B, I) sums and (P, B, I) sums over pairs of places by pattern, float64, of (B, I, n^width)."""
+    # Sides are at most the number of objects each: sums of their squares stay exact in single precision up to 64.
+    sides = sides if sides.shape[2] ** 2 <= EXACT_FLOAT32 else sides.double()
     whole = sides.sum(2).double()
-    equal = (sides.double() ** 2).sum(2)
+    equal = (sides * sides).sum(2).double()
     if width == 1:
         return whole, torch.stack([equal, whole**2 - equal])
     matrix = sides.reshape(*sides.shape[:2], round(sides.shape[2] ** 0.5), -1)
     rows, columns = matrix.sum(3).double(), matrix.sum(2).double()
-    reverse = (matrix * matrix.transpose(2, 3)).double().sum((2, 3))
+    reverse = (matrix * matrix.transpose(2, 3)).sum((2, 3)).double()
     first = (rows**2).sum(2) - equal
     second = (columns**2).sum(2) - equal
     chain = (rows * columns).sum(2) - reverse
@@ -254,7 +258,13 @@ def sampled(left: Formula, right: Formula, view: View, other: View, draws: int =
         for one, side in ((view, left), (other, right))
     )
 
+    fans = isinstance(left, Atom) and isinstance(right, Atom) and _is_fan(left, right)
+
     def common(head: View) -> tuple[Tensor, Tensor]:
+        if fans:
+            assert isinstance(left, Atom), "two atoms make a fan"
+            assert isinstance(right, Atom), "two atoms make a fan"
+            return common_fans(left, right, body.facts, head.facts)
         alive, broken = count(both, body, {"renamed": head})
         return (alive - broken).double(), alive.double()
 
@@ -262,6 +272,32 @@ def sampled(left: Formula, right: Formula, view: View, other: View, draws: int =
     total, most = common(seen)
     drawn = torch.stack([common(renamed(seen, generator))[0] for _ in range(draws)])
     return Moments(total, drawn.mean(0), drawn.var(0), most)
+
+
+def _is_fan(left: Atom, right: Atom) -> bool:
+    """Two relations that share one object: p(a, b) and p(a, c)."""
+    names = {*left.arguments, *right.arguments}
+    return len(set(left.arguments)) == len(set(right.arguments)) == 2 and len(names) == 3
+
+
+def common_fans(left: Atom, right: Atom, facts: Facts, other: Facts) -> tuple[Tensor, Tensor]:
+    """(B,) float64 each: triples with X_ab and Y_ac, and those with X_ab where Y_ac may be asked, b and c distinct.
+
+    sum_a (sum_b X_ab) (sum_c Y_ac) - sum_ab X_ab Y_ab, without any array over triples.
+    """
+    (shared,) = set(left.arguments) & set(right.arguments)
+
+    def read(atom: Atom, given: Facts, *, valid: bool = False) -> Tensor:
+        value = given.validity(atom.predicate) & given.groundings(2)
+        value = value if valid else value & given.crisp(atom.predicate)
+        return (value if atom.arguments[0] == shared else value.transpose(1, 2)).double()
+
+    x = read(left, facts)
+
+    def together(y: Tensor) -> Tensor:
+        return (x.sum(2) * y.sum(2)).sum(1) - (x * y).sum((1, 2))
+
+    return together(read(right, other)), together(read(right, other, valid=True))
 
 
 def renamed(view: View, generator: torch.Generator) -> View:

@@ -9,16 +9,19 @@ import torch
 from torch import Tensor
 
 from kg import Citation, Rule
-from rulekd.extraction.sides import tallies
 from rulekd.grounding import View, ground
 
 #: Examples and counterexamples cited with a rule, each.
 CITED = 3
 
 
-def with_citations(rules: Sequence[Rule], view: View, images: Mapping[str, View]) -> list[Rule]:
-    """The rules with a few groundings that obey and that break each, from different scenes."""
-    live, broken = tallies([rule.formula for rule in rules], view, images)
+def with_citations(
+    rules: Sequence[Rule], live: Tensor, broken: Tensor, view: View, images: Mapping[str, View]
+) -> list[Rule]:
+    """The rules with a few groundings that obey and that break each, from different scenes.
+
+    live, broken: (K, B) int64, the groundings of each rule in each scene.
+    """
     cited = []
     for rule, alive, wrong in zip(rules, live, broken, strict=True):
         assert rule.evidence is not None, "mined rules carry evidence"

@@ -25,6 +25,8 @@ def compositions(seen: Discovery) -> Proposals:
     if 2 not in seen.arities():
         return Proposals((), 0)
     counts = seen.chains
+    if not seen.watch.begun("compositions"):
+        return Proposals((), 0)
     held = seen.held(counts.live, counts.live - counts.hits)
     size = len(counts.heads)
     for place in range(size):

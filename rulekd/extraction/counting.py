@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from kg import Atom, RulekdError
+from rulekd.extraction.watch import Watch
 from rulekd.facts import Facts
 
 #: Whole numbers up to here are exact in float32.
@@ -27,6 +28,12 @@ EXACT_FLOAT32 = 2**24
 
 #: Scenes are counted in parts of about this many matrix entries.
 BLOCK = 2**24
+
+#: Multiplications in a part, about: a second of work, after which somebody may look at a clock.
+WORK = 2**33
+
+#: What the counts of pairs are called, by arity.
+PAIRS = {1: "pairs of properties", 2: "pairs"}
 
 #: Bytes that the matrices of one scene may take; a scene is never split.
 BUDGET = 2**30
@@ -92,29 +99,37 @@ def oriented_atoms(facts: Facts, arity: int) -> tuple[Atom, ...]:
 
 
 def matrices(facts: Facts, atoms: Sequence[Atom]) -> tuple[Tensor, Tensor]:
-    """(X, V): truth and validity of oriented atoms, each (B, M, N) or (B, M, N, N) float32, truth 0 where invalid."""
-    truths, valids = [], []
-    for atom in atoms:
-        valid = facts.validity(atom.predicate)
-        if valid.dim() == 3:  # the diagonal belongs to no pair of distinct objects
-            valid = valid & ~torch.eye(valid.shape[1], dtype=torch.bool, device=valid.device)
+    """(X, V): truth and validity of oriented atoms, each (B, M, N) or (B, M, N, N) float32, truth 0 where invalid.
+
+    Where every atom may be asked about at the same groundings, V is one matrix a scene, seen M times.
+    """
+    arity = facts.values[atoms[0].predicate].dim() - 1
+    shape = (len(facts), len(atoms), *(facts.objects.shape[1],) * arity)
+    shared = not any(atom.predicate in facts.valid for atom in atoms)
+    truths = torch.empty(shape, device=facts.objects.device)
+    valids = facts.groundings(arity).float()[:, None].expand(shape) if shared else torch.empty_like(truths)
+    off = facts.groundings(arity)  # the diagonal belongs to no pair of distinct objects
+    for place, atom in enumerate(atoms):
+        valid = facts.validity(atom.predicate) & off
         truth = facts.crisp(atom.predicate) & valid
-        if atom.arguments == ("b", "a"):
-            truth, valid = truth.transpose(1, 2), valid.transpose(1, 2)
-        truths.append(truth)
-        valids.append(valid)
-    return torch.stack(truths, 1).float(), torch.stack(valids, 1).float()
+        turned = atom.arguments == ("b", "a")
+        truths[:, place] = truth.transpose(1, 2) if turned else truth
+        if not shared:
+            valids[:, place] = valid.transpose(1, 2) if turned else valid
+    return truths, valids
 
 
-def count_pairs(facts: Facts, arity: int) -> PairCounts:
+def count_pairs(facts: Facts, arity: int, watch: Watch | None = None) -> PairCounts:
     """All pairs of oriented atoms of one arity."""
     atoms = oriented_atoms(facts, arity)
     size = len(atoms)
     valid, first, both = (torch.zeros(size, size, dtype=torch.float64) for _ in range(3))
-    for index in _parts(facts, size * facts.objects.shape[1] ** arity):
+    parts = blocks(facts, size * facts.objects.shape[1] ** arity)
+    for index in parts if watch is None else watch.parts(PAIRS[arity], size * size, parts):
         x, v = (m.flatten(2) for m in matrices(facts.select(index), atoms))
-        valid += _product(v, v.transpose(1, 2))
-        first += _product(x, v.transpose(1, 2))
+        asked = once(v).transpose(1, 2)
+        valid += _product(once(v), asked)
+        first += _product(x, asked)
         both += _product(x, x.transpose(1, 2))
     return PairCounts(atoms, valid, first, both)
 
@@ -124,7 +139,7 @@ def count_images(facts: Facts, image: Facts, arity: int) -> tuple[tuple[Atom, ..
     atoms = oriented_atoms(facts, arity)
     size = len(atoms)
     either, differ = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
-    for index in _parts(facts, size * facts.objects.shape[1] ** arity):
+    for index in blocks(facts, size * facts.objects.shape[1] ** arity):
         x, v = (m.flatten(2) for m in matrices(facts.select(index), atoms))
         y, w = (m.flatten(2).transpose(1, 2) for m in matrices(image.select(index), atoms))
         both, first, second = _product(x, y), _product(x, w), _product(v, y)
@@ -133,32 +148,49 @@ def count_images(facts: Facts, image: Facts, arity: int) -> tuple[tuple[Atom, ..
     return atoms, either, differ
 
 
-def count_chains(facts: Facts) -> ChainCounts:
-    """All bodies r1(a, b) & r2(b, c) of oriented atoms against all heads h(a, c)."""
+def count_chains(facts: Facts, watch: Watch | None = None) -> ChainCounts:
+    """All bodies r1(a, b) & r2(b, c) of oriented atoms against all heads h(a, c).
+
+    The sum over a is taken first, one product of all first atoms with a head: X_i^T X_h against every X_j.
+    """
     atoms = oriented_atoms(facts, 2)
     heads = tuple(Atom(atom.predicate, ("a", "c")) for atom in atoms[: len(atoms) // 2])
     size, objects = len(atoms), facts.objects.shape[1]
     live = torch.zeros(size, size, len(heads), dtype=torch.float64)
     hits = torch.zeros_like(live)
     wide = objects**3 > EXACT_FLOAT32
-    for index in _parts(facts, size * objects**2):
-        part = facts.select(index)
-        x, v = matrices(part, atoms)
-        head_true, head_valid = (m[:, : len(heads)].flatten(2).transpose(1, 2) for m in (x, v))
-        same_validity = bool((head_valid == head_valid[..., :1]).all())
+    step = max(1, min(BLOCK // (size * objects**2), WORK // (size * objects**2 * len(heads) * (objects + size))))
+    parts = list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
+    for index in parts if watch is None else watch.parts("compositions", live.numel(), parts):
+        x, v = matrices(facts.select(index), atoms)
         if wide:
-            x, head_true, head_valid = x.double(), head_true.double(), head_valid.double()
-        for first in range(size):
-            paths = (x[:, first, None] @ x).flatten(2)  # (B, M, N^2)
-            hits[first] += _exact_sum(paths @ head_true)
-            alive = paths @ head_valid[..., :1] if same_validity else paths @ head_valid
-            live[first] += _exact_sum(alive).expand(size, len(heads))
+            x, v = x.double(), v.double()
+        first = x.transpose(2, 3).reshape(len(index), size * objects, objects)  # rows (i, b), columns a
+        second = x.flatten(2).transpose(1, 2)
+
+        def closed(head: Tensor, first: Tensor = first, second: Tensor = second) -> Tensor:
+            """(M, M): triples that both atoms and a matrix over (a, c) make."""
+            return _exact_sum((first @ head).reshape(len(head), size, objects**2) @ second)
+
+        shared = once(v).shape[1] == 1
+        if shared:
+            live += closed(v[:, 0])[..., None]
+        for head in range(len(heads)):
+            hits[..., head] += closed(x[:, head])
+            if not shared:
+                live[..., head] += closed(v[:, head])
     return ChainCounts(atoms, heads, live, hits)
 
 
-def _parts(facts: Facts, entries: int) -> list[Tensor]:
+def blocks(facts: Facts, entries: int) -> list[Tensor]:
+    """The numbers of all scenes, in parts of which each has few enough matrix entries; entries: of one scene."""
     step = max(1, BLOCK // max(entries, 1))
     return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
+
+
+def once(valid: Tensor) -> Tensor:
+    """(B, 1, ...) of a validity that is the same for every atom; else as it is."""
+    return valid[:, :1] if valid.stride(1) == 0 else valid
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

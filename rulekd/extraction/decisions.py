@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -67,7 +68,8 @@ def decisions(seen: Discovery) -> Proposals:
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
     examined = 0
-    for question, printed, columns, queries in (*_rows(seen), *_scenes(seen)):
+    classes = chain(_rows(seen), _scenes(seen))
+    for question, printed, columns, queries in seen.watch.while_time("decisions", classes):
         examined += columns
         if printed:
             formula, known, worth = proposal(question, printed, columns, queries)

@@ -50,7 +50,7 @@ def definitions(seen: Discovery) -> Proposals:
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
     examined = 0
-    for question, columns in questions(seen):
+    for question, columns in seen.watch.while_time("definitions", questions(seen)):
         examined += len(columns)
         printed = fronts(question, columns)
         if printed:

@@ -11,6 +11,7 @@ from torch import Tensor
 from kg import Atom, Definition, Formula, Transform, Triple
 from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
 from rulekd.extraction.evidence import MIN_SUPPORT
+from rulekd.extraction.watch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
 
@@ -20,7 +21,7 @@ class Proposals:
     """What one family asks to have confirmed, and how many candidates it examined to find it.
 
     definitions: what is known about those of the formulas that define a predicate. triples: of concepts. tables:
-    formulas that stand and fall together.
+    formulas that stand and fall together. notes: what was not examined, and why.
     """
 
     formulas: tuple[Formula, ...]
@@ -28,6 +29,7 @@ class Proposals:
     definitions: Mapping[Formula, Definition] = field(default_factory=dict)
     triples: tuple[Triple, ...] = ()
     tables: tuple[frozenset[Formula], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def gather(cls, candidates: Iterable[tuple[Formula, bool]]) -> Proposals:
@@ -42,6 +44,7 @@ class Proposals:
             {**self.definitions, **other.definitions},
             self.triples + other.triples,
             self.tables + other.tables,
+            self.notes + other.notes,
         )
 
 
@@ -54,8 +57,8 @@ class Discovery:
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
     tolerance, because the share on this part is only an estimate. whole: what was said about all scenes. raw: the
     facts as they were said, where doubt has been cast on some of ``facts``. scenes: what the facts are about, where
-    that is known. ask: the network, about other scenes, where it can be asked. everything: nothing is held back for
-    confirmation.
+    that is known. ask: the network, about other scenes, where it can be asked. watch: the time that is left. unasked:
+    nobody named the families, so that dear ones stay out. everything: nothing is held back for confirmation.
     """
 
     facts: Facts
@@ -66,7 +69,14 @@ class Discovery:
     raw: Facts | None = None
     scenes: Scenes | None = None
     ask: Callable[[Scenes], Facts] | None = None
+    watch: Watch = field(default_factory=Watch)
+    unasked: bool = False
     everything: bool = False
+
+    @property
+    def careful(self) -> Facts:
+        """The facts for rules of several body atoms."""
+        return self.facts if self.trusted is None else self.trusted
 
     @property
     def said(self) -> Facts:
@@ -76,17 +86,17 @@ class Discovery:
     @cached_property
     def pairs(self) -> PairCounts:
         """Oriented atoms over two objects, against each other."""
-        return count_pairs(self.facts, 2)
+        return count_pairs(self.facts, 2, self.watch)
 
     @cached_property
     def unary(self) -> PairCounts:
         """Atoms over one object, against each other."""
-        return count_pairs(self.facts, 1)
+        return count_pairs(self.facts, 1, self.watch)
 
     @cached_property
     def chains(self) -> ChainCounts:
         """Chains of two oriented atoms against heads."""
-        return count_chains(self.facts if self.trusted is None else self.trusted)
+        return count_chains(self.careful, self.watch)
 
     def image_counts(self, transform: Transform, arity: int) -> tuple[tuple[Atom, ...], Tensor, Tensor]:
         """(atoms, either, differ) of the scene against its image."""

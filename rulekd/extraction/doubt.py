@@ -29,7 +29,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from rulekd.extraction.counting import PairCounts, count_pairs
+from rulekd.extraction.counting import PairCounts, blocks, count_pairs
 from rulekd.facts import Facts, log_odds
 
 #: How much larger than the estimated share of wrong facts the share of unsure facts is that are doubted.
@@ -206,9 +206,21 @@ def wrong_shares(facts: Facts, best: Mapping[str, tuple[Twin, float]]) -> dict[s
 
 
 def blame(facts: Facts, laws: Sequence[NearLaw]) -> Blame:
-    """Which facts break near-laws, and which of them are wrong by all appearance."""
-    broken = [broken_by(law, facts) for law in laws]
+    """Which facts break near-laws, and which of them are wrong by all appearance; a part of the scenes at a time."""
     names = {name for law in laws for name in (law.one[0], law.other[0])}
+    doubted = {name: torch.zeros_like(facts.values[name], dtype=torch.bool) for name in names}
+    guilt = dict.fromkeys(names, 0.0)
+    for index in blocks(facts, (3 * len(names) + len(laws)) * facts.objects.shape[1] ** 2):
+        for name, (voted, share) in _bearers(facts.select(index), laws, names).items():
+            doubted[name][index] = voted
+            guilt[name] += share
+    true = {name: int((facts.crisp(name) & facts.validity(name)).sum()) for name in names}
+    return Blame(doubted, {name: min(1.0, guilt[name] / max(1, true[name])) for name in names})
+
+
+def _bearers(facts: Facts, laws: Sequence[NearLaw], names: set[str]) -> dict[str, tuple[Tensor, float]]:
+    """By predicate: bool, facts in a broken near-law; and the sum of the blame that they bear."""
+    broken = [broken_by(law, facts) for law in laws]
     votes = {
         name: torch.zeros(facts.values[name].shape, dtype=torch.int16, device=facts.objects.device) for name in names
     }
@@ -226,12 +238,7 @@ def blame(facts: Facts, laws: Sequence[NearLaw]) -> Blame:
         more = torch.where(mine == theirs, 0.5, (mine > theirs).float())
         for share, bearer in zip((more, 1 - more), both(law, guilt), strict=True):
             torch.maximum(bearer, share * where, out=bearer)
-    wrong = {
-        name: float(guilt[name].sum(dtype=torch.float64))
-        / max(1, int((facts.crisp(name) & facts.validity(name)).sum()))
-        for name in names
-    }
-    return Blame({name: vote > 0 for name, vote in votes.items()}, {name: min(1.0, w) for name, w in wrong.items()})
+    return {name: (vote > 0, float(guilt[name].sum(dtype=torch.float64))) for name, vote in votes.items()}
 
 
 def trusted(facts: Facts, doubted: Mapping[str, Tensor], errors: Mapping[str, float]) -> Facts:

@@ -14,22 +14,27 @@ from torch import Tensor
 
 from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
+from rulekd.extraction.account import account, doubts, settled
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.concepts import concepts, measured
+from rulekd.extraction.conjunctions import conjunctions
 from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.counting import check_size
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Suspicions, suspicions
-from rulekd.extraction.evidence import ERROR_CAP, LEVEL, MIN_UNITS, Bar, Judged, Source, confirm, unreliable
+from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, affordable, confirm
 from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.probing import probed
+from rulekd.extraction.refutation import ERROR_CAP
+from rulekd.extraction.source import Source
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
+from rulekd.extraction.watch import Missed, Report, Watch
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
 from rulekd.predictor import Predictor, labels_as_facts
@@ -37,26 +42,27 @@ from rulekd.scenes import Scenes, SceneSet
 from rulekd.scenes.parts import DISCOVER, shares
 from rulekd.scenes.transforms import unacted
 
-#: Every family of laws, in the order in which a reader meets them. To add one, write its file and its line here.
+#: Every family of laws, cheap ones first: in this order they are examined. To add one, write its file and a line here.
 FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "algebra": algebra,
     "pairs": pairs,
     "compositions": compositions,
-    "transforms": transforms,
-    "definitions": definitions,
-    "decisions": decisions,
+    "conjunctions": conjunctions,
     "concepts": concepts,
+    "transforms": transforms,
+    "decisions": decisions,
+    "definitions": definitions,
 }
 
 #: Families that fit a formula to what they see; and the number of units under which they see all of it.
 FITTED = ("definitions", "decisions")
 FEW = 100
 
+#: Families that are not begun when the time is up: the number of their candidates is known only as they are made.
+UNCOUNTED = ("conjunctions", "concepts", "transforms", *FITTED)
+
 #: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
 TOLERANCE = 0.10
-
-Report = Callable[[str, int, int], None]
-"""progress(what, done, of): called while the work goes on."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ def mine(
     *,
     tolerance: float | None = None,
     families: Sequence[str] | None = None,
+    budget_seconds: float | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Read the laws out of truth tensors from anywhere.
@@ -84,6 +91,9 @@ def mine(
     tolerance: largest violation rate of a law; None = what the errors of the facts explain, and never over 10 %.
     The scenes are split by group into discovery (40 %) and confirmation with a fixed hash. Where too few units are left
     for any level, down to a single graph, rules that are no chance are listed with ``confirmed`` false.
+    families: None = all, without what would take long (the notes say what that was). budget_seconds: cheap families
+    come first; when the time is used up the others are not examined, and the notes say which. progress: told of the
+    number of candidates before they are counted, and as they are.
 
     >>> import torch
     >>> x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
@@ -108,8 +118,8 @@ def mine(
             "about the same objects",
             hint="Give both the same scenes, padding and mask.",
         )
-    whole = Part(facts, {}, labels, {}, None)
-    return _mine(whole, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, progress)
+    whole, watch = Part(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
+    return _mine(whole, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, watch)
 
 
 def extract(
@@ -122,6 +132,7 @@ def extract(
     seed: int = 0,
     hunt: Effort | None = None,
     probe: Effort | None = None,
+    budget_seconds: float | None = None,
     progress: Report | None = None,
 ) -> KnowledgeGraph:
     """Ask a network about scenes, and read the laws that it obeys out of its answers.
@@ -132,9 +143,10 @@ def extract(
 
     seed: of the random translation and scaling. hunt: look for made scenes that break the axioms. probe: make scenes in
     which rules are live that few given scenes speak of; both are kept apart from the evidence of the given scenes.
-    tolerance: as for ``mine``.
+    tolerance, families: as for ``mine``; so is budget_seconds, which counts the asking too. A hunt and a probe have
+    seconds of their own.
     """
-    started = time.monotonic()
+    started, watch = time.monotonic(), Watch.of(progress, budget_seconds)
     if not isinstance(teacher, Predictor):
         raise RulekdError(
             f"the teacher is a {type(teacher).__name__}",
@@ -150,10 +162,9 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    families_run = list(families or FAMILIES)
-    wanted = transforms if "transforms" in families_run else ()
-    whole = _asked(teacher, kept, wanted, seed, notes, progress)
-    notes += _settled(whole.facts)
+    wanted = transforms if "transforms" in (families or FAMILIES) else ()
+    whole = _asked(teacher, kept, wanted, seed, notes, watch)
+    notes += settled(whole.facts)
     provenance = Provenance(
         source="mined",
         teacher=teacher.fingerprint,
@@ -167,11 +178,11 @@ def extract(
     graph = _mine(
         whole,
         tolerance,
-        families_run,
+        families,
         provenance,
         tuple(notes),
         teacher.vocabulary,
-        progress,
+        watch,
         kept,
         lambda made: teacher.facts(SceneSet(made)),
     )
@@ -189,26 +200,29 @@ def _asked(
     transforms: Sequence[Transform | str],
     seed: int,
     notes: list[str],
-    progress: Report | None,
+    watch: Watch,
 ) -> Part:
     """What the network says about the scenes and their images, and the labels of both; what cannot be is noted."""
     labelled = _labels(kept, teacher.vocabulary)
 
     def ask(what: str, some: SceneSet) -> Facts:
-        report = None if progress is None else (lambda done: progress(what, done, len(some)))
-        return teacher.facts(some, progress=report)
+        return teacher.facts(some, progress=lambda done: watch.tell(what, done, len(some)))
 
+    said = ask("scenes", kept)
     images, label_images = {}, {}
     for transform in [parse_transform(each) if isinstance(each, str) else each for each in transforms]:
         reason = _untestable(transform, kept)
         if reason:
             notes.append(f"under {transform}: not testable, {reason}")
             continue
+        if watch.over:
+            notes.append(f"under {transform}: not asked, the time was used up")
+            continue
         moved = kept.transformed(transform, seed=seed)
         images[transform] = ask(f"under {transform}", moved)
         if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
-    return Part(ask("scenes", kept), images, labelled, label_images, kept.scenes)
+    return Part(said, images, labelled, label_images, kept.scenes)
 
 
 def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
@@ -228,7 +242,7 @@ def _mine(
     provenance: Provenance,
     notes: tuple[str, ...],
     vocabulary: Vocabulary,
-    progress: Report | None,
+    watch: Watch,
     scenes: SceneSet | None = None,
     ask: Callable[[Scenes], Facts] | None = None,
 ) -> KnowledgeGraph:
@@ -242,21 +256,24 @@ def _mine(
     seen = (~confirmation).nonzero().flatten()
     found = suspicions(whole.facts.select(seen))
     source = _source(whole.facts, whole.images, whole.scenes, found)
-    parts = [replace(_discovery(source, seen), ask=ask)]
+    given = replace(_discovery(source, seen), ask=ask, watch=watch, unasked=not families)
+    parts = [given]
     data = None
     if whole.labels is not None:
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP))
-    few = _few(whole, ask)
-    origin, counted = _propose(parts, few, families, provenance, progress)
+        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP, watch=watch, unasked=not families))
+    few = _few(whole, given)
+    origin, counted = _propose(parts, few, families, provenance, watch)
     bar = Bar(limit, tolerance is not None, confirmation, sum(proposals.examined for _, proposals in counted))
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
-    tables = [table for _, proposals in counted for table in proposals.tables]
-    judged = confirm(list(origin), source, data, bar, origin, keep=about, tables=tables)
-    rules = with_citations(judged.rules, source.view, source.images)
-    chosen = confirmation if not bar.exploring else ~confirmation
-    rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, chosen)))
+    chosen = list(origin)[: affordable(list(origin), source, watch.left)]
+    unjudged = len(origin) - len(chosen)
+    tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
+    judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
+    rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
+    decided = confirmation if not bar.exploring else ~confirmation
+    rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
     if few is not None and about:
         rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
         notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
@@ -270,7 +287,7 @@ def _mine(
         rules,
         worlds=_worlds(source.view, cited),
         provenance=provenance,
-        notes=(*notes, *_account(counted, judged, whole.facts, bar), *_doubts(source)),
+        notes=(*notes, *account(counted, judged, whole.facts, bar, watch, unjudged), *doubts(source)),
         triples=measured(
             [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
         ),
@@ -283,23 +300,26 @@ def _propose(
     few: Discovery | None,
     families: Sequence[str] | None,
     provenance: Provenance,
-    progress: Report | None,
+    watch: Watch,
 ) -> tuple[dict[Formula, Provenance], list[tuple[str, Proposals]]]:
     """Every candidate with its origin, and what each family examined."""
     origin: dict[Formula, Provenance] = {}
     counted = []
-    names = list(families or FAMILIES)
+    names = sorted(families or FAMILIES, key=[*FAMILIES, *(families or ())].index)
     for name in names:
         if name not in FAMILIES:
             raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
         # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
         looked_at = parts if few is None or name not in FITTED else [few]
-        proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
+        if name in UNCOUNTED and watch.over:
+            watch.missed[name] = Missed(name, 0.0, None)
+            proposals = Proposals((), 0)
+        else:
+            proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
-        if progress is not None:
-            progress("families", len(counted), len(names))
+        watch.tell("families", len(counted), len(names))
     return origin, counted
 
 
@@ -326,58 +346,15 @@ def _answers(whole: Part, index: Tensor) -> Answers:
     )
 
 
-def _few(whole: Part, ask: Callable[[Scenes], Facts] | None) -> Discovery | None:
+def _few(whole: Part, given: Discovery) -> Discovery | None:
     """Everything, where there are fewer than FEW independent units."""
     if len(set(whole.facts.units.tolist())) >= FEW:
         return None
-    return Discovery(whole.facts, scenes=whole.scenes, ask=ask, everything=True)
+    return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch, everything=True)
 
 
 def _unconfirmed(rule: Rule) -> Rule:
     return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
-
-
-def _settled(facts: Facts) -> list[str]:
-    """Predicates that the network always answers alike: a rule about them is kept, or broken, by that alone."""
-    notes = []
-    for name in facts.values:
-        said = facts.crisp(name)[facts.validity(name)]
-        if len(said) and bool((said == said[0]).all()):
-            word = "always" if said[0] else "never"
-            notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
-    return notes
-
-
-def _doubts(source: Source) -> list[str]:
-    return [
-        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules"
-        for name in sorted(unreliable(source))
-    ]
-
-
-def _account(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar) -> list[str]:
-    """What was examined, on how much; and of an empty result the nearest miss, and what would settle it."""
-    notes = [
-        f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
-        for name, proposals in counted
-    ]
-    units = len(set(facts.units[bar.held_out].tolist()))
-    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
-    if bar.exploring:
-        whole = len(set(facts.units.tolist()))
-        notes.append(
-            f"{len(facts)} scenes in {whole} independent units are too few to confirm a level: rules are listed that "
-            "are not there by chance, proposed and counted on the same scenes"
-        )
-    else:
-        notes.append(f"confirmed on {int(bar.held_out.sum())} scenes in {units} independent units")
-    if not any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
-        notes.append(f"nothing was confirmed; nearest miss: {judged.nearest or 'none, no candidate was proposed'}")
-        notes.append(
-            f"at a tolerance of {bar.tolerance:.2%} a single law without a violation needs {needed} independent units "
-            "on the confirmation part (60 % of what is given), and more where many candidates are tested"
-        )
-    return notes
 
 
 def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions) -> Source:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import networkx as nx
 
 from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import PairCounts, matrices
+from rulekd.extraction.counting import PAIRS, PairCounts, blocks, matrices
 from rulekd.extraction.discovery import Discovery, Proposals
 
 #: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
@@ -19,6 +19,8 @@ def pairs(seen: Discovery) -> Proposals:
     found = Proposals((), 0)
     for arity in sorted(seen.arities() & {1, 2}):
         counts = seen.unary if arity == 1 else seen.pairs
+        if not seen.watch.begun(PAIRS[arity]):
+            continue
         found += Proposals.gather(pair_laws(seen, counts, arity))
         found += Proposals.gather(exactly_one_laws(seen, counts, arity))
     return found
@@ -59,15 +61,16 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
             rarer = min(float(counts.first[i, j]), float(counts.second[i, j]))
             if rarer > 0 and float(counts.both[i, j]) <= seen.slack * rarer:
                 graph.add_edge(i, j)
-    truths, valids = matrices(seen.facts, counts.atoms[:size])
-    for clique in nx.find_cliques(graph):
-        members = sorted(clique)
-        if not 2 <= len(members) <= LARGEST_SET:
-            continue
-        allowed = (valids[:, members] > 0).all(1)
-        number = truths[:, members].sum(1)
-        total, broken = float(allowed.sum()), float(((number != 1) & allowed).sum())
-        yield ExactlyOne(tuple(counts.atoms[i] for i in members)), seen.holds(total, broken)
+    cliques = [sorted(clique) for clique in nx.find_cliques(graph) if 2 <= len(clique) <= LARGEST_SET]
+    totals, broken = [0.0] * len(cliques), [0.0] * len(cliques)
+    for index in blocks(seen.facts, len(counts.atoms) * seen.facts.objects.shape[1] ** arity) if cliques else ():
+        truths, valids = matrices(seen.facts.select(index), counts.atoms[:size])
+        for place, members in enumerate(cliques):
+            allowed = (valids[:, members] > 0).all(1)
+            totals[place] += float(allowed.sum())
+            broken[place] += float(((truths[:, members].sum(1) != 1) & allowed).sum())
+    for members, total, wrong in zip(cliques, totals, broken, strict=True):
+        yield ExactlyOne(tuple(counts.atoms[i] for i in members)), seen.holds(total, wrong)
 
 
 def exclusive_sets(seen: Discovery) -> list[tuple[str, ...]]:

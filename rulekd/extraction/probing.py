@@ -36,8 +36,9 @@ from kg.normal import live
 from rulekd.extraction.ascent import climb
 from rulekd.extraction.attempts import Attempts, batch_size
 from rulekd.extraction.counterexamples import Effort, Search, as_rule, prepared
-from rulekd.extraction.evidence import MIN_SUPPORT, Tally, ledger, tally
+from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.margins import Answers
+from rulekd.extraction.tally import Tally, ledger, tally
 from rulekd.grounding import View, ground, sides, world
 from rulekd.predictor import Predictor
 from rulekd.scenes import SceneSet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kg import RulekdError
 from rulekd.distillation.comparison import SUBJECT, TITLES, Comparison
-from rulekd.distillation.measures import VACUOUS
+from rulekd.distillation.ledger import VACUOUS
 from rulekd.distillation.rules import Rules
 from rulekd.distillation.verdict import Verdict, interval, together
 from rulekd.report.contents import Arm, Report

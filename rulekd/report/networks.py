@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rulekd.distillation.measures import VACUOUS
+from rulekd.distillation.ledger import VACUOUS
 from rulekd.distillation.verdict import interval
 from rulekd.report.contents import Arm
 from rulekd.report.markup import Markup, joined, tag

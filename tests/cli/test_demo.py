@@ -13,9 +13,12 @@ import torch
 
 from kg import KnowledgeGraph
 from rulekd.cli.demo import _record, folder_for
-from rulekd.demo import Settings, rooms_of
+from rulekd.demo import LAWS, Settings, _as_one, rooms_of
 from rulekd.distillation.run import load_run
+from rulekd.extraction import mine
+from rulekd.predictor import labels_as_facts
 from rulekd.run_files import read_record
+from rulekd.scenes import rooms
 from tests.cli.shell import Outcome, assert_refused, rulekd
 from tests.report.made import ruled
 
@@ -124,3 +127,17 @@ def test_for_a_person_there_is_a_table(
     for name in ("teacher", "labels only", "soft labels", "soft labels + rules"):
         assert f"\n{name} " in shown.out
     assert shown.out.rstrip().endswith(f"report: {tmp_path / 'out' / 'report.html'}")
+
+
+def test_progress_of_an_extraction_never_goes_back_nor_past_its_end() -> None:
+    """The pieces of a real extraction, families and candidates among them, are told as one piece of work."""
+    made = rooms.generate(60, seed=1, points=4)
+    told: list[tuple[int, int]] = []
+    mine(
+        labels_as_facts(made, made.vocabulary),
+        families=LAWS,
+        progress=_as_one(lambda _, done, of: told.append((done, of)), "extracting rules"),
+    )
+    assert told
+    assert told == sorted(told)
+    assert all(done < of for done, of in told), "the last unit is the evidence"

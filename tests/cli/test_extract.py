@@ -69,6 +69,15 @@ def test_only_the_families_that_are_named(bare: Path, exact: str, tmp_path: Path
     assert graph.provenance.seed == 2
 
 
+def test_what_a_budget_did_not_suffice_for_is_named(bare: Path, exact: str, tmp_path: Path) -> None:
+    done = rulekd(
+        "extract", "--teacher", exact, "--scenes", bare, "--budget", 0.001, "--out", tmp_path / "g.kg.json", "--json"
+    )
+    assert done.code == 0
+    assert any("not asked, the time was used up" in note for note in done.value["notes"])
+    assert any("candidates not examined, the time was used up" in note for note in done.value["notes"])
+
+
 def test_a_run_directory_is_a_teacher(trained: Trained, tmp_path: Path) -> None:
     words = ["extract", "--teacher", trained.teacher, "--scenes", trained.bare, "--families", "algebra"]
     assert rulekd(*words, "--out", tmp_path / "g.kg.json").code == 0
@@ -88,6 +97,7 @@ def test_nothing_is_overwritten(trained: Trained) -> None:
     ("words", "error", "hint"),
     [
         (["--families", "algbra"], "unknown family 'algbra'", "Did you mean 'algebra'?"),
+        (["--budget", "0"], "a budget of 0.0 seconds", "above 0"),
         (["--tolerance", "3"], "--tolerance is 3.0", "fraction"),
         (["--hunt", "--reach", "2"], "--reach is 2.0", "up to 1"),
         (["--hunt", "--seconds", "0"], "--seconds 0.0", "more than 0"),

@@ -130,32 +130,6 @@ def test_a_relation_that_was_erased_shows_as_vacuous() -> None:
     assert constraints(teacher).vacuous(constraints(teacher)) == {}
 
 
-def test_one_graph_serves_all_sizes_under_torch_compile() -> None:
-    rules = [TRANSITIVE, "r(a, b) -> s(b, a)", "r(a, b) <-> s(b, a)", "exactly_one(p(a), q(a), t())"]
-    constraints = rulekd.compile(rules)
-    graphs = []
-
-    def backend(module: torch.fx.GraphModule, _: list[Tensor]) -> torch.fx.GraphModule:
-        graphs.append(module)
-        return module
-
-    def loss(values: dict[str, Tensor], mask: Tensor) -> Tensor:
-        return constraints(values, mask=mask).loss
-
-    torch._dynamo.reset()
-    compiled = torch.compile(loss, fullgraph=True, backend=backend)
-    for size in (4, 5, 7, 6):
-        generator = torch.Generator().manual_seed(size)
-        arity = {"p": 1, "q": 1, "r": 2, "s": 2, "t": 0}
-        values = {n: torch.randn(2, *(size,) * k, generator=generator).requires_grad_() for n, k in arity.items()}
-        mask = torch.arange(size)[None] < torch.tensor([[size], [size - 1]])
-        plain, found = loss(values, mask), compiled(values, mask)
-        assert found.item() == pytest.approx(plain.item(), rel=1e-6)
-        slopes = [torch.autograd.grad(one, list(values.values())) for one in (plain, found)]
-        assert all(torch.allclose(x, y, atol=1e-7) for x, y in zip(*slopes, strict=True))
-    assert len(graphs) <= 2, "one for the first size, one for all others"
-
-
 def test_the_operators_keep_the_contract_of_torch() -> None:
     constraints = rulekd.compile([TRANSITIVE, "p(a) & r(a, b) -> q(b)"])
     program = constraints._read(())[1].bundles[0].program

@@ -7,10 +7,18 @@ import itertools
 import pytest
 import torch
 
-from kg import parse
-from rulekd.extraction.chance import matrix_moments, p_by_chance, p_values, renamed, sampled, vector_moments
+from kg import Atom, Implies, Transform, Under, parse
+from rulekd.extraction.chance import (
+    common_fans,
+    matrix_moments,
+    p_by_chance,
+    p_values,
+    renamed,
+    sampled,
+    vector_moments,
+)
 from rulekd.facts import Facts
-from rulekd.grounding import View
+from rulekd.grounding import View, count
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
@@ -91,6 +99,17 @@ def test_drawn_renamings_agree_with_the_closed_form() -> None:
     mean, spread = float(exact_mean.sum()), float(exact_variance.sum()) ** 0.5
     assert float(found.mean.sum()) == pytest.approx(mean, abs=4 * spread / 20)
     assert float(found.variance.sum()) == pytest.approx(float(exact_variance.sum()), rel=0.3)
+
+
+@pytest.mark.parametrize("right", [("a", "c"), ("c", "a"), ("b", "c"), ("c", "b")])
+def test_fans_are_counted_as_triples_are(right: tuple[str, str]) -> None:
+    facts, other = random_facts(1, 0.4), random_facts(1, 0.6)
+    body, head = Atom("p", ("a", "b")), Atom("q", right)
+    law = Under(Transform("renamed"), Implies(body, head))
+    alive, broken = count(law, View(facts), {"renamed": View(other)})
+    both, asked = common_fans(body, head, facts, other)
+    assert torch.equal(both.long(), alive - broken)
+    assert torch.equal(asked.long(), alive)
 
 
 def test_renaming_moves_real_objects_only() -> None:

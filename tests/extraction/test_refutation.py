@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from kg import parse
-from rulekd.extraction.evidence import Source, Tally, explained, refutations, refuted
+from rulekd.extraction.refutation import explained, refutations, refuted
+from rulekd.extraction.source import Source
+from rulekd.extraction.tally import Tally
 from rulekd.facts import Facts
 from rulekd.grounding import View
 

@@ -30,9 +30,11 @@ TEXTS = (
     "red(a) | big(a)",
     "red(a) <-> big(a)",
     "red(a) & big(b) -> p(a, b)",
+    "p(a, b) & q(b, c) & red(b) -> r(a, c)",
+    "q(c, b) & red(b) & p(a, b) & big(b) & r(b, a) -> p(a, c)",
 )
 OTHERS = (
-    "p(a, b) & q(b, c) & red(b) -> r(a, c)",
+    "p(a, b) & red(c) -> r(a, c)",
     "~(p(a, b) & p(a, c))",
     "exactly_one(p(a, b), q(a, b), r(a, b))",
     "p(a, b) -> exists c: q(b, c)",

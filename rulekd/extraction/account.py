@@ -1,0 +1,65 @@
+"""What is said under the table: what was examined, on how much, and of an empty result what would settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rulekd.extraction import betting
+from rulekd.extraction.discovery import Proposals
+from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
+from rulekd.extraction.refutation import unreliable
+from rulekd.extraction.source import Source
+from rulekd.extraction.watch import Watch
+from rulekd.facts import Facts
+
+
+def settled(facts: Facts) -> list[str]:
+    """Predicates that the network always answers alike: a rule about them is kept, or broken, by that alone."""
+    notes = []
+    for name in facts.values:
+        said = facts.crisp(name)[facts.validity(name)]
+        if len(said) and bool((said == said[0]).all()):
+            word = "always" if said[0] else "never"
+            notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
+    return notes
+
+
+def doubts(source: Source) -> list[str]:
+    return [
+        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules"
+        for name in sorted(unreliable(source))
+    ]
+
+
+def account(
+    counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar, watch: Watch, unjudged: int
+) -> list[str]:
+    """What was examined, on how much; and of an empty result the nearest miss, and what would settle it.
+
+    unjudged: proposed candidates for which there was no time.
+    """
+    notes = [
+        f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
+        for name, proposals in counted
+    ]
+    notes += [note for _, proposals in counted for note in proposals.notes]
+    notes += [str(missed) for missed in watch.missed.values() if missed.candidates != 0]
+    if unjudged:
+        notes.append(f"{unjudged:,} proposed candidates, the last of them, were not judged: the time was used up")
+    units = len(set(facts.units[bar.held_out].tolist()))
+    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
+    if bar.exploring:
+        whole = len(set(facts.units.tolist()))
+        notes.append(
+            f"{len(facts)} scenes in {whole} independent units are too few to confirm a level: rules are listed that "
+            "are not there by chance, proposed and counted on the same scenes"
+        )
+    else:
+        notes.append(f"confirmed on {int(bar.held_out.sum())} scenes in {units} independent units")
+    if not any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
+        notes.append(f"nothing was confirmed; nearest miss: {judged.nearest or 'none, no candidate was proposed'}")
+        notes.append(
+            f"at a tolerance of {bar.tolerance:.2%} a single law without a violation needs {needed} independent units "
+            "on the confirmation part (60 % of what is given), and more where many candidates are tested"
+        )
+    return notes

@@ -1,0 +1,135 @@
+"""Do violations refute a rule, or are they what the errors of the facts explain?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kg import Formula
+from kg.formulas import Atom, Compare, Iff, Not, Or, Under, walk
+from rulekd.extraction import betting
+from rulekd.extraction.doubt import residual
+from rulekd.extraction.source import Source
+from rulekd.extraction.tally import Tally, tallies_of
+
+#: An e-value that refutes.
+REFUTED = math.log(20)
+
+#: Exceptions of a law in facts without errors, as a share of its live groundings.
+EXCEPTIONS = 0.001
+
+#: What errors do to laws: this many times what all but one in five of the rules show.
+USUAL, COMMON = 2.0, 0.8
+
+#: Labels with more estimated errors than this share do not judge rules.
+ERROR_CAP = 0.02
+
+#: Errors of the network, per predicate, that may explain the violations of a law of one body atom, and of two scenes:
+#: a false law under a transform holds on nine pairs in ten.
+EXPLAINED_CAP, EXPLAINED_CAP_UNDER = 0.10, 0.05
+
+
+def undoubted(formulas: Sequence[Formula], source: Source) -> list[Tally]:
+    """Rules counted on facts that are not doubted.
+
+    A law of one body atom would corroborate itself if the near-laws that it makes decided what to doubt: it is counted
+    on all but the unsure facts.
+    """
+    single = [place for place, formula in enumerate(formulas) if _single(formula)]
+    others = [place for place, formula in enumerate(formulas) if not _single(formula)]
+    parts = [
+        tallies_of([formulas[place] for place in places], view, source.trusted_images)
+        for places, view in ((single, source.unsure), (others, source.trusted))
+    ]
+    by_place = dict(zip((*single, *others), (*parts[0], *parts[1]), strict=True))
+    return [by_place[place] for place in range(len(formulas))]
+
+
+def refuted(formula: Formula, counted: Tally, source: Source, share: float = 1.0) -> bool:
+    """Do undoubted facts break the rule more often than the errors left in them explain?
+
+    counted: ``undoubted`` of the source. The e-value of "the rate is at most what errors explain" has reached 20. Where
+    no error is left, a law may have one exception in a thousand live groundings: a touch that rounding hides, a box
+    without a height. A definition is an approximation with a fidelity of its own: only its level counts.
+    """
+    if isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right)):
+        return False
+    error = min(share * explained(formula, source), 1.0)
+    if not error:
+        return bool(counted.broken.sum() > EXCEPTIONS * counted.live.sum())
+    return bool(betting.log_capital_above(counted.rates, error) >= REFUTED)
+
+
+def refutations(formulas: Sequence[Formula], counted: Sequence[Tally], source: Source) -> list[bool]:
+    """Which rules are refuted, when what errors explain is put to the test by the rules themselves.
+
+    ``explained`` is what errors give at most to a law of several body atoms. Of a rule that is not refuted, r is its
+    rate over what is explained. If most of these rules are laws, twice the r that four in five of them keep under says
+    what errors do here at most; where that is less than 1, all are judged again by that share of what is explained.
+    """
+    found = [refuted(formula, said, source) for formula, said in zip(formulas, counted, strict=True)]
+    several = [
+        place
+        for place, formula in enumerate(formulas)
+        if not (found[place] or _single(formula) or isinstance(formula, Under))
+        and len(counted[place].rates)
+        and explained(formula, source) > 0
+    ]
+    if not several:
+        return found
+    ratios = [float(counted[place].rates.mean()) / explained(formulas[place], source) for place in several]
+    share = USUAL * float(np.quantile(ratios, COMMON))
+    if 0 < share < 1:
+        for place in several:
+            found[place] = refuted(formulas[place], counted[place], source, share)
+    return found
+
+
+def explained(formula: Formula, source: Source) -> float:
+    """The violation rate that wrong facts alone would give a true law, at most.
+
+    With w the share of a predicate's true facts that are wrong and s the share of groundings at which it is true:
+
+        p -> q, p <-> q, under T: p <-> q     w_p + w_q
+        ~(p & q)                              2 (w_p + w_q) s_p s_q / (s_p + s_q):  errors that fall on the other one
+        p | q                                 w_p s_p + w_q s_q
+        several body atoms                    the sum of what is left of each atom's errors, ``residual``
+    """
+    names = [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
+    cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
+    wrong = [min(source.wrong.get(name, 0.0), cap) for name in names]
+    if not (_single(formula) or isinstance(formula, Under)):
+        return sum(residual(source.blamed.get(name, 0.0)) for name in names)
+    if len(names) == 2 and isinstance(formula, Not | Or):
+        one, other = (source.share(name) for name in names)
+        if isinstance(formula, Or):
+            return wrong[0] * one + wrong[1] * other
+        return 2 * sum(wrong) * one * other / max(one + other, 1e-9)
+    return sum(wrong)
+
+
+def clean(formula: Formula, source: Source) -> bool:
+    """Are the labels of its predicates right often enough to judge a rule by? Then they are asked, not the network."""
+    return all(source.errors.get(predicate, 1.0) <= ERROR_CAP for predicate in spoken(formula))
+
+
+def unreliable(source: Source) -> set[str]:
+    """Predicates of which the network is estimated to be wrong more than half as often as they are true (or false).
+
+    What it says about them is mostly error, and so would be the rules.
+    """
+    return {
+        name for name, error in source.errors.items() if error > 0.5 * min(source.share(name), 1 - source.share(name))
+    }
+
+
+def _single(formula: Formula) -> bool:
+    """A law of one body atom in one scene."""
+    return not isinstance(formula, Under) and sum(isinstance(inner, Atom) for inner in walk(formula)) <= 2
+
+
+def spoken(formula: Formula) -> set[str]:
+    """The predicates of a formula."""
+    return {atom.predicate for atom in walk(formula) if isinstance(atom, Atom)}

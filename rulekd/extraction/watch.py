@@ -1,0 +1,115 @@
+"""How much time is left, who is told how far the work is, and what was not reached."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from kg import RulekdError
+
+Report = Callable[[str, int, int], None]
+"""progress(what, done, of): called while the work goes on."""
+
+#: How reports about the counting of candidates begin.
+CANDIDATES = "candidates: "
+
+#: Share of a budget after which nothing new is proposed: the rest is for judging what was.
+PROPOSING = 0.5
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Missed:
+    """What was not finished when the time was up. reached: the share of its scenes that were; candidates: None where
+    their number is known only when they are made."""
+
+    what: str
+    reached: float
+    candidates: int | None
+
+    def __str__(self) -> str:
+        number = "its candidates" if self.candidates is None else f"{self.candidates:,} candidates"
+        if self.reached == 0:
+            return f"{self.what}: {number} not examined, the time was used up"
+        if self.candidates is None:
+            return f"{self.what}: not all of {number} examined, the time was used up"
+        return (
+            f"{self.what}: {number} examined on {self.reached:.0%} of the scenes of the discovery part only, the time "
+            "was used up"
+        )
+
+
+@dataclass
+class Watch:
+    """Told of the candidates before they are counted, and as their scenes are; says when the time is up.
+
+    propose_until, until: seconds of ``time.monotonic`` at which nothing more is proposed, and at which all is to be
+    done. missed: what was not finished, by name.
+    """
+
+    report: Report | None = None
+    propose_until: float = math.inf
+    until: float = math.inf
+    missed: dict[str, Missed] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, report: Report | None, seconds: float | None) -> Watch:
+        """From now on; seconds: None = as long as it takes."""
+        if seconds is None:
+            return cls(report)
+        if not 0 < seconds < math.inf:
+            raise RulekdError(f"a budget of {seconds} seconds", hint="Give a number above 0, or None for no limit.")
+        now = time.monotonic()
+        return cls(report, now + PROPOSING * seconds, now + seconds)
+
+    @property
+    def over(self) -> bool:
+        """Is the time for proposing up?"""
+        return time.monotonic() >= self.propose_until
+
+    @property
+    def left(self) -> float:
+        """Seconds until all is to be done, 0 or more."""
+        return max(0.0, self.until - time.monotonic())
+
+    def begun(self, what: str) -> bool:
+        """Was at least some of it done, or was there time for all?"""
+        return what not in self.missed or self.missed[what].reached > 0
+
+    def parts(self, what: str, candidates: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+        """The parts of the scenes on which so many candidates are counted, as long as there is time.
+
+        >>> told = []
+        >>> list(Watch(lambda *step: told.append(step)).parts("chains", 1372, ["some scenes", "the others"]))
+        ['some scenes', 'the others']
+        >>> told
+        [('candidates: chains', 0, 1372), ('candidates: chains', 686, 1372), ('candidates: chains', 1372, 1372)]
+        >>> late = Watch(propose_until=0.0)
+        >>> list(late.parts("chains", 1372, ["some scenes"])), str(late.missed["chains"])
+        ([], 'chains: 1,372 candidates not examined, the time was used up')
+        """
+        self.tell(f"{CANDIDATES}{what}", 0, candidates)
+        for done, part in enumerate(parts):
+            if self.over:
+                self.missed[what] = Missed(what, done / len(parts), candidates)
+                return
+            yield part
+            self.tell(f"{CANDIDATES}{what}", candidates * (done + 1) // len(parts), candidates)
+
+    def while_time(self, what: str, pieces: Iterable[_Part]) -> Iterator[_Part]:
+        """Pieces of work that are made one by one, as long as there is time."""
+        for done, piece in enumerate(pieces):
+            if self.over:
+                # Half stands for "some": how many there would have been is not known.
+                self.missed[what] = Missed(what, 0.5 if done else 0.0, None)
+                return
+            yield piece
+
+    def tell(self, what: str, done: int, of: int) -> None:
+        """Report how far something is."""
+        if self.report is not None and of:
+            self.report(what, done, of)
