@@ -1,4 +1,4 @@
-"""A picture of concept triples: a node for each category, an arrow for each relation, thicker for a larger share."""
+"""A picture of concept triples: a node for each category, an arrow for what one does to another, shares beside it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from rulekd.scenes.drawing import SUFFIXES
 #: Inches for a picture of few categories, and the most that it grows to.
 SMALL, LARGE = 6.0, 14.0
 
+#: How far an arrow bends off, as a share of its way; its colour; points between lines of words.
+BEND, ARROW, LINE = 0.12, "#888888", 11.0
+
 #: Colours that people who see no red or green can tell apart (Okabe and Ito 2008), one a relation, in turns.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
@@ -25,8 +28,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 def draw(triples: Sequence[Triple], path: str | Path) -> None:
     """Write the picture; the ending of the path says how (.svg, .png).
 
-    Categories that stand in many relations lie near each other; each arrow leads from what stands in the relation to
-    what it stands in it to, and carries its share in per cent. What a category does to its own kind stands below its
+    Categories that stand in many relations lie near each other; each arrow leads from what stands in relations to what
+    it stands in them to, and carries their shares in per cent. What a category does to its own kind stands below its
     name. Raises RulekdError where there are no triples, or the ending is of no picture.
     """
     path = Path(path)
@@ -45,44 +48,47 @@ def draw(triples: Sequence[Triple], path: str | Path) -> None:
         axes.set_axis_off()
         axes.margins(0.12)
         relations = sorted({triple.relation for triple in triples})
-        bends: dict[frozenset[str], int] = {}
-        own: dict[str, int] = {}
-        for triple in triples:
-            colour = COLOURS[relations.index(triple.relation) % len(COLOURS)]
-            words = f"{triple.relation} {triple.share:.0%}".replace("%", " %")
-            if triple.subject == triple.object:
-                own[triple.subject] = own.get(triple.subject, 0) + 1
-                axes.annotate(
-                    f"{words} of its kind", where[triple.subject], xytext=(0, -9 - 11 * own[triple.subject]),
-                    textcoords="offset points", color=colour, fontsize=8, ha="center", va="center",
+        for (subject, other), group in _by_ends(triples).items():
+            start, end = where[subject], where[other]
+            middle, lowest = start, -20.0 - LINE * (len(group) - 1)  # of its own kind: below its name
+            if subject != other:
+                axes.add_patch(
+                    FancyArrowPatch(
+                        start, end, arrowstyle="-|>", mutation_scale=14, color=ARROW, shrinkA=22, shrinkB=22,
+                        linewidth=0.6 + 2.4 * max(triple.share for triple in group),
+                        connectionstyle=f"arc3,rad={BEND}",
+                    )
                 )  # fmt: skip
-                continue
-            pair = frozenset((triple.subject, triple.object))
-            bends[pair] = bends.get(pair, 0) + 1
-            bend = 0.12 * (2 * bends[pair] - 1)
-            start, end = where[triple.subject], where[triple.object]
-            axes.add_patch(
-                FancyArrowPatch(
-                    start, end, arrowstyle="-|>", mutation_scale=14, color=colour, shrinkA=22, shrinkB=22,
-                    linewidth=0.6 + 2.4 * triple.share, connectionstyle=f"arc3,rad={bend}",
+                # The middle of the bow: its control point lies BEND times the way off to the right.
+                middle = (
+                    (start[0] + end[0] + BEND * (end[1] - start[1])) / 2,
+                    (start[1] + end[1] - BEND * (end[0] - start[0])) / 2,
                 )
-            )  # fmt: skip
-            # The middle of the bow: its control point lies bend times the way off to the right, seen from the start.
-            middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-            off = (bend / 2 * (end[1] - start[1]), -bend / 2 * (end[0] - start[0]))
-            axes.text(
-                middle[0] + off[0], middle[1] + off[1], words,
-                color=colour, fontsize=8, ha="center", va="center",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            )  # fmt: skip
+                lowest = -LINE * (len(group) - 1) / 2
+            for place, triple in enumerate(reversed(group)):
+                kind = " of its kind" if subject == other else ""
+                axes.annotate(
+                    f"{triple.relation} {triple.share:.0%}{kind}".replace("%", " %"), middle,
+                    xytext=(0, lowest + LINE * place), textcoords="offset points",
+                    color=COLOURS[relations.index(triple.relation) % len(COLOURS)], fontsize=8, ha="center",
+                    va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+                )  # fmt: skip
         for name, (x, y) in where.items():
             box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": "#444444"}
             axes.text(x, y, name, ha="center", va="center", fontsize=10, bbox=box, zorder=3)
             axes.plot([x], [y], alpha=0)  # so that the axes reach to it
         made = BytesIO()
-        kind = path.suffix.lower()[1:]
-        figure.savefig(made, format=kind, metadata={"Date": None} if kind == "svg" else None)
+        ending = path.suffix.lower()[1:]
+        figure.savefig(made, format=ending, metadata={"Date": None} if ending == "svg" else None)
     write_atomically(path, made.getvalue())
+
+
+def _by_ends(triples: Sequence[Triple]) -> dict[tuple[str, str], list[Triple]]:
+    """The triples of each ordered pair of categories, which share an arrow."""
+    found: dict[tuple[str, str], list[Triple]] = {}
+    for triple in triples:
+        found.setdefault((triple.subject, triple.object), []).append(triple)
+    return found
 
 
 def _laid_out(plain: nx.Graph) -> dict[str, tuple[float, float]]:
