@@ -61,11 +61,14 @@ Leaf = tuple[str, Atom | Compare | Same]
 class Exact(Semantics):
     """The number of a grounding is -log W."""
 
-    # By the identity of a disjunction, since to hash a CNF takes longer than to read it; it is held, and stays itself,
-    # but for a copy of the semantics, whose own parts are others.
-    _listed: dict[tuple[int, torch.dtype, torch.device], tuple[Disjunction, tuple[Leaf, ...], Tensor]] = field(
+    # By the identity of a disjunction, since to hash a CNF takes longer than to read it; it is held, and stays itself.
+    _listed: dict[int, tuple[Disjunction, tuple[Leaf, ...], Tensor | None]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy reads disjunctions of its own, and lists them itself."""
+        return {"_listed": {}}
 
     @property
     def whole(self) -> bool:
@@ -86,12 +89,11 @@ class Exact(Semantics):
         return ""
 
     def held(self, part: Disjunction) -> int:
-        return len(_one_of(part) or self._models(part, torch.float32, torch.device("cpu"))[1])
+        leaves, bits = self._models(part)
+        return len(leaves if bits is None else bits)
 
     def degree(self, part: Disjunction, variables: tuple[str, ...], reader: Reader) -> Tensor:
-        one = _one_of(part)
-        device = reader.views[""].facts.objects.device
-        leaves, bits = (one, None) if one else self._models(part, reader.dtype, device)
+        leaves, bits = self._models(part)
         read = [reader.read(leaf, variables, view) for view, leaf in leaves]
         odds = [torch.where(z, GIVEN, -GIVEN).to(reader.dtype) if z.dtype == torch.bool else z for z in read]
         if len({z.shape for z in odds}) > 1:
@@ -99,19 +101,24 @@ class Exact(Semantics):
             odds = [z.expand(shape) for z in odds]
         stacked = torch.stack(odds)
         flat = stacked.flatten(1) if stacked.dim() > 2 else stacked
-        mass: Tensor = (
-            _LogMassOfOne.apply(flat) if bits is None else _LogMass.apply(bits, flat)  # type: ignore[no-untyped-call] # torch's own
-        )
+        mass: Tensor
+        if bits is None:
+            mass = _LogMassOfOne.apply(flat)  # type: ignore[no-untyped-call] # torch's own
+        else:
+            bits = bits if bits.dtype == flat.dtype else bits.sign().to(flat.dtype) / LN2
+            mass = _LogMass.apply(bits.to(flat.device), flat)  # type: ignore[no-untyped-call] # torch's own
         return mass.reshape(stacked.shape[1:]) if stacked.dim() > 2 else mass
 
-    def _models(self, part: Disjunction, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Leaf, ...], Tensor]:
-        """The atoms, and all models as ``_LogMass`` takes them."""
-        key = (id(part), dtype, device)
-        if key not in self._listed or self._listed[key][0] is not part:
-            leaves, chosen = models(part)
-            signs = torch.tensor([1 / LN2] * len(leaves) + [-1 / LN2] * len(leaves), dtype=dtype)
-            self._listed[key] = (part, leaves, (torch.from_numpy(chosen).to(dtype) * signs).to(device))
-        return self._listed[key][1:]
+    def _models(self, part: Disjunction) -> tuple[tuple[Leaf, ...], Tensor | None]:
+        """The atoms, and all models as ``_LogMass`` takes them, float32; None = exactly one of the atoms holds."""
+        if id(part) not in self._listed:
+            leaves, bits = _one_of(part), None
+            if not leaves:
+                leaves, chosen = models(part)
+                signs = torch.tensor([1 / LN2] * len(leaves) + [-1 / LN2] * len(leaves))
+                bits = torch.from_numpy(chosen) * signs
+            self._listed[id(part)] = part, leaves, bits
+        return self._listed[id(part)][1:]
 
     def loss(self, truth: Tensor) -> Tensor:
         return truth

@@ -28,11 +28,13 @@ BLOCK = 2**20
 class Grounded:
     """A rule as a conjunction of disjunctions; its loss is the mean over them of the mean over valid groundings.
 
-    width: how many object axes are held at once. plain: no atom outside quantifiers names an object twice.
+    held: numbers of each grounding. width: how many object axes are held at once. plain: no atom outside quantifiers
+    names an object twice.
     """
 
     variables: tuple[str, ...]
     parts: tuple[Disjunction, ...]
+    held: int = 1
     width: int = field(init=False)
     plain: bool = field(init=False)
 
@@ -54,7 +56,7 @@ class Grounded:
 
     def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor | None]:
         """(parts, B): sums over valid groundings of the loss, or of the violation; (B,) how many, None = all."""
-        parts = list(parts_of(views, self.width, max(semantics.held(part) for part in self.parts)))
+        parts = list(parts_of(views, self.width, self.held))
         found, counts = [], []
         for some in parts:
             valid = self.valid(some)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from kg import FormulaError, Rule, Vocabulary
@@ -91,7 +91,7 @@ def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None, numb
     if reason:
         return Planned(rule, Backend.NONE, why=reason)
     if semantics.whole and not isinstance(formula, Under):
-        return Planned(rule, Backend.GROUNDED, grounded=Grounded.whole(formula), why="a small group, read as a whole")
+        return _grounded(rule, Grounded.whole(formula), semantics, why="a small group, read as a whole")
     variables = free_variables(formula)
     equality = _equality(formula, variables)
     if equality:
@@ -103,15 +103,15 @@ def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None, numb
     if counted:
         return Planned(rule, Backend.EXCLUSIVE, counted, why="a count of literals")
     if any(isinstance(inner, Exists | ForAll) for inner in walk(formula)):
-        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why="it quantifies over objects")
+        return _grounded(rule, Grounded.of(formula), semantics, why="it quantifies over objects")
     if semantics.kernel(soft=False) is None:
-        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why="the semantics has no faster way")
+        return _grounded(rule, Grounded.of(formula), semantics, why="the semantics has no faster way")
     try:
         found = _clauses(formula, variables)
     except FormulaError as error:  # more clauses than anyone would train on
-        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why=error.message)
+        return _grounded(rule, Grounded.of(formula), semantics, why=error.message)
     if found is None:
-        return Planned(rule, Backend.GROUNDED, grounded=Grounded.of(formula), why="its two sides are no literals")
+        return _grounded(rule, Grounded.of(formula), semantics, why="its two sides are no literals")
     if not found:
         return Planned(rule, Backend.NONE, why="it holds in every scene")
     if not all(clause.literals for clause in found):
@@ -119,6 +119,11 @@ def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None, numb
     share = 1 / len(found)
     terms = tuple(Term(clause, weight=share, soft_weight=share) for clause in found)
     return Planned(rule, Backend.CLAUSES, terms, why=f"{len(found)} clause{'s' * (len(found) > 1)}")
+
+
+def _grounded(rule: Rule, grounded: Grounded, semantics: Semantics, why: str) -> Planned:
+    held = max(map(semantics.held, grounded.parts))
+    return Planned(rule, Backend.GROUNDED, grounded=replace(grounded, held=held), why=why)
 
 
 def _untrainable(formula: Formula, words: Vocabulary | None, numbers: Collection[str]) -> str:

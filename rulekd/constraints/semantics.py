@@ -38,7 +38,7 @@ class Semantics(ABC):
         return None
 
     def held(self, part: Disjunction) -> int:
-        """So many numbers are held for each grounding."""
+        """So many numbers are held for each grounding. Asked when a rule is planned: what a part needs is made then."""
         return 1
 
     @abstractmethod
