@@ -258,12 +258,8 @@ def sampled(left: Formula, right: Formula, view: View, other: View, draws: int =
         for one, side in ((view, left), (other, right))
     )
 
-    fans = isinstance(left, Atom) and isinstance(right, Atom) and _is_fan(left, right)
-
     def common(head: View) -> tuple[Tensor, Tensor]:
-        if fans:
-            assert isinstance(left, Atom), "two atoms make a fan"
-            assert isinstance(right, Atom), "two atoms make a fan"
+        if isinstance(left, Atom) and isinstance(right, Atom) and _is_fan(left, right):
             return common_fans(left, right, body.facts, head.facts)
         alive, broken = count(both, body, {"renamed": head})
         return (alive - broken).double(), alive.double()

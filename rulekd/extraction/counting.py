@@ -159,8 +159,8 @@ def count_chains(facts: Facts, watch: Watch | None = None) -> ChainCounts:
     live = torch.zeros(size, size, len(heads), dtype=torch.float64)
     hits = torch.zeros_like(live)
     wide = objects**3 > EXACT_FLOAT32
-    step = max(1, min(BLOCK // (size * objects**2), WORK // (size * objects**2 * len(heads) * (objects + size))))
-    parts = list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
+    entries = size * objects**2
+    parts = blocks(facts, entries, entries * len(heads) * (objects + size))
     for index in parts if watch is None else watch.parts("compositions", live.numel(), parts):
         x, v = matrices(facts.select(index), atoms)
         if wide:
@@ -182,9 +182,9 @@ def count_chains(facts: Facts, watch: Watch | None = None) -> ChainCounts:
     return ChainCounts(atoms, heads, live, hits)
 
 
-def blocks(facts: Facts, entries: int) -> list[Tensor]:
-    """The numbers of all scenes, in parts of which each has few enough matrix entries; entries: of one scene."""
-    step = max(1, BLOCK // max(entries, 1))
+def blocks(facts: Facts, entries: int, work: int = 0) -> list[Tensor]:
+    """The numbers of all scenes, in parts of few enough matrix entries and multiplications; each given of one scene."""
+    step = max(1, min(BLOCK // max(entries, 1), WORK // max(work, 1)))
     return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
 
 

@@ -47,19 +47,23 @@ def undoubted(formulas: Sequence[Formula], source: Source) -> list[Tally]:
     return [by_place[place] for place in range(len(formulas))]
 
 
-def refuted(formula: Formula, counted: Tally, source: Source, share: float = 1.0) -> bool:
+def refuted(formula: Formula, counted: Tally, source: Source) -> bool:
     """Do undoubted facts break the rule more often than the errors left in them explain?
 
     counted: ``undoubted`` of the source. The e-value of "the rate is at most what errors explain" has reached 20. Where
     no error is left, a law may have one exception in a thousand live groundings: a touch that rounding hides, a box
     without a height. A definition is an approximation with a fidelity of its own: only its level counts.
     """
+    return _above(formula, counted, explained(formula, source))
+
+
+def _above(formula: Formula, counted: Tally, error: float) -> bool:
+    """Is the rule broken more often than by errors at this rate?"""
     if isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right)):
         return False
-    error = min(share * explained(formula, source), 1.0)
     if not error:
         return bool(counted.broken.sum() > EXCEPTIONS * counted.live.sum())
-    return bool(betting.log_capital_above(counted.rates, error) >= REFUTED)
+    return bool(betting.log_capital_above(counted.rates, min(error, 1.0)) >= REFUTED)
 
 
 def refutations(formulas: Sequence[Formula], counted: Sequence[Tally], source: Source) -> list[bool]:
@@ -69,21 +73,19 @@ def refutations(formulas: Sequence[Formula], counted: Sequence[Tally], source: S
     rate over what is explained. If most of these rules are laws, twice the r that four in five of them keep under says
     what errors do here at most; where that is less than 1, all are judged again by that share of what is explained.
     """
-    found = [refuted(formula, said, source) for formula, said in zip(formulas, counted, strict=True)]
-    several = [
-        place
+    errors = [explained(formula, source) for formula in formulas]
+    found = list(map(_above, formulas, counted, errors))
+    ratios = {
+        place: float(counted[place].rates.mean()) / errors[place]
         for place, formula in enumerate(formulas)
         if not (found[place] or _single(formula) or isinstance(formula, Under))
+        and errors[place] > 0
         and len(counted[place].rates)
-        and explained(formula, source) > 0
-    ]
-    if not several:
-        return found
-    ratios = [float(counted[place].rates.mean()) / explained(formulas[place], source) for place in several]
-    share = USUAL * float(np.quantile(ratios, COMMON))
+    }
+    share = USUAL * float(np.quantile(list(ratios.values()), COMMON)) if ratios else 0.0
     if 0 < share < 1:
-        for place in several:
-            found[place] = refuted(formulas[place], counted[place], source, share)
+        for place in ratios:
+            found[place] = _above(formulas[place], counted[place], share * errors[place])
     return found
 
 

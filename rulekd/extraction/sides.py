@@ -26,7 +26,7 @@ from torch import Tensor
 
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or
-from rulekd.extraction.counting import EXACT_FLOAT32, once
+from rulekd.extraction.counting import EXACT_FLOAT32, blocks, once
 from rulekd.extraction.watch import Watch
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
@@ -302,9 +302,8 @@ def crossed(
     """
     live, hits = (torch.zeros(len(lefts), len(rights), dtype=torch.float64) for _ in range(2))
     parts = [slice(first, first + SIDES) for first in range(0, len(lefts), SIDES)]
-    step = max(1, BLOCK // (4 * SIDES * facts.objects.shape[1] ** 2))
     # Every body is counted on the same scenes, so that what is reached when the time is up is reached for all.
-    scenes = list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
+    scenes = blocks(facts, 4 * SIDES * facts.objects.shape[1] ** 2)
     for index in scenes if watch is None else watch.parts(what, rules, scenes):
         here = facts.select(index)
         for part in parts:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rulekd.extraction.counting import BLOCK, EXACT_FLOAT32
+from rulekd.extraction.counting import EXACT_FLOAT32, blocks
 from rulekd.facts import Facts
 
 #: How many unsure pairs of a relation are left out for each that disagrees with its other direction, and the largest
@@ -54,7 +54,7 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
     told, valid = _told(facts, names)
     size = len(names)
     turned = torch.zeros(size, size, dtype=torch.float64)
-    for index in _parts(facts, size):
+    for index in blocks(facts, size * facts.objects.shape[1] ** 2):
         x = _one_hot(told[index], valid[index] & valid[index].transpose(1, 2), size).flatten(2)
         y = _one_hot(told[index].transpose(1, 2), valid[index] & valid[index].transpose(1, 2), size).flatten(2)
         turned += (x @ y.transpose(1, 2)).double().sum(0).cpu()
@@ -65,10 +65,11 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
     agree = agree & _sure(facts, names, told, valid, agree)
     confused, shared = errors(turned, converse)
     triples, scenes = _triples(facts, told, agree, size)
-    alone = min(1, len(facts) - 1) if bool(confused.any()) else 0
+    mistaken = bool(confused.any())
+    alone = min(1, len(facts) - 1) if mistaken else 0
     possible = (triples > 2 * shared * _expected(triples, confused)) & (scenes > alone)
-    if bool(confused.any()):
-        triples, scenes = _triples(facts, told, agree & credible(facts, told, agree, possible), size)
+    if mistaken:
+        triples, _ = _triples(facts, told, agree & credible(facts, told, agree, possible), size)
         possible = triples > (2 * shared**2 * _expected(triples, confused)).clamp_min(1)
     return Table(names, _closed(possible, triples.sum(2) > 0, converse), triples.sum(2))
 
@@ -161,7 +162,7 @@ def credible(facts: Facts, told: Tensor, agree: Tensor, possible: Tensor) -> Ten
     size = len(possible)
     kept = torch.ones_like(agree)
     never = (~possible).to(agree.device, torch.float32)
-    for index in _parts(facts, size):
+    for index in blocks(facts, size * facts.objects.shape[1] ** 2):
         x = _one_hot(told[index], agree[index], size)
         broken = torch.zeros(agree[index].shape, device=agree.device)
         for head in range(size):
@@ -177,7 +178,7 @@ def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> tuple[Tens
     counts = torch.zeros(size, size, size, dtype=torch.float64)
     scenes = torch.zeros_like(counts)
     apart = facts.groundings(2)
-    for index in _parts(facts, size):
+    for index in blocks(facts, size * facts.objects.shape[1] ** 2):
         x = _one_hot(told[index], agree[index], size)
         if facts.objects.shape[1] ** 3 > EXACT_FLOAT32:
             x = x.double()
@@ -193,8 +194,3 @@ def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> tuple[Tens
 def _one_hot(told: Tensor, keep: Tensor, size: int) -> Tensor:
     """(B, G, N, N) float32, 0 where not kept."""
     return torch.stack([(told == place) & keep for place in range(size)], 1).float()
-
-
-def _parts(facts: Facts, size: int) -> list[Tensor]:
-    step = max(1, BLOCK // max(size * facts.objects.shape[1] ** 2, 1))
-    return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
