@@ -11,8 +11,8 @@ both tests. Where labels of the same scenes are clean they decide the level: a l
 too often is kept (there a student can beat its teacher), and a rule that the teacher obeys and the data break is a
 habit, not confirmed. Elsewhere the teacher's answers decide, and a rule whose violations its errors do not explain
 is refuted by an e-value of 20 on facts that are not doubted, of all scenes: to refute is no discovery. Facts without
-errors refute what has more than one exception in a thousand. A person who names a tolerance says what a law may cost:
-then the level of all answers decides alone.
+errors, as twins or a law without exceptions show, refute what has more than one exception in a thousand. A person who
+names a tolerance says what a law may cost: then the level of all answers decides alone.
 
 Ledgers count all scenes, so that anybody recomputes them from the facts. Their interval is that of a rule given in
 advance; among rules that were screened on a part of the same scenes it is a little optimistic near the screen's slack.
@@ -34,7 +34,7 @@ from kg import Evidence, Formula, Kind, Provenance, Rule
 from kg.formulas import Under
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
-from rulekd.extraction.refutation import clean, explained, refutations, refuted, spoken, undoubted, unreliable
+from rulekd.extraction.refutation import clean, explained, refutations, spoken, undoubted, unreliable
 from rulekd.extraction.sides import tallies
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally, by_unit, ledger, tallies_of
@@ -128,17 +128,18 @@ def confirm(
     for place, one in enumerate(judged):
         one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + explained(one.formula, source))
         one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
-    if not bar.stated:
-        for one, counted_so in zip(judged, refutations(candidates, said, source), strict=True):
-            one.refuted = counted_so
-    if data is not None:
-        _ask_data(judged, data, held, bar)
     in_teacher = benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
-    in_deciding = benjamini_hochberg([one.deciding for one in judged], LEVEL)
     # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
     chance = _chance(candidates, source, bar)
     tested = bar.examined if bar.exploring else len(candidates)
     related = benjamini_hochberg([0.0 if p is None else p for p in chance], CHANCE, tested)
+    if not bar.stated:
+        laws = (related & (in_teacher | bar.exploring)).tolist()
+        for one, counted_so in zip(judged, refutations(candidates, said, source, laws), strict=True):
+            one.refuted = counted_so
+    if data is not None:
+        _ask_data(judged, data, related, held, bar)
+    in_deciding = benjamini_hochberg([one.deciding for one in judged], LEVEL)
     doubtful = unreliable(source)
     for place, one in enumerate(judged):
         one.holds = bool(in_deciding[place]) and not one.refuted
@@ -211,17 +212,23 @@ def _evidence(
     )
 
 
-def _ask_data(judged: Sequence[_Candidate], data: Source, held: NDArray[np.bool_], bar: Bar) -> None:
-    """Count in the labels what they speak of; where they are clean, they decide."""
-    able = [one for one in judged if _in_words_of(one.formula, data)]
+def _ask_data(
+    judged: Sequence[_Candidate], data: Source, related: NDArray[np.bool_], held: NDArray[np.bool_], bar: Bar
+) -> None:
+    """Count in the labels what they speak of; where they are clean, they decide. related: which are no chance."""
+    places = [place for place, one in enumerate(judged) if _in_words_of(one.formula, data)]
+    able = [judged[place] for place in places]
     formulas = [one.formula for one in able]
-    counted = tallies_of(formulas, data.view, data.images)
-    for one, raw, said in zip(able, counted, undoubted(formulas, data), strict=True):
+    said = undoubted(formulas, data)
+    for one, raw in zip(able, tallies_of(formulas, data.view, data.images), strict=True):
         one.in_data = raw
         one.by_data = _level(raw.of(held), bar.tolerance)
         one.asked_data = clean(one.formula, data)
+    in_data = benjamini_hochberg([one.by_data for one in able], LEVEL)
+    laws = (related[places] & (in_data | bar.exploring)).tolist()
+    for one, counted_so in zip(able, refutations(formulas, said, data, laws), strict=True):
         if one.asked_data:
-            one.refuted = not bar.stated and refuted(one.formula, said, data)
+            one.refuted = counted_so and not bar.stated
 
 
 def _units(facts: Facts, scenes: Tensor) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -47,38 +47,24 @@ def undoubted(formulas: Sequence[Formula], source: Source) -> list[Tally]:
     return [by_place[place] for place in range(len(formulas))]
 
 
-def refuted(formula: Formula, counted: Tally, source: Source) -> bool:
-    """Do undoubted facts break the rule more often than the errors left in them explain?
+def refutations(
+    formulas: Sequence[Formula], counted: Sequence[Tally], source: Source, laws: Sequence[bool]
+) -> list[bool]:
+    """Which rules do undoubted facts break more often than the errors left in them explain?
 
-    counted: ``undoubted`` of the source. The e-value of "the rate is at most what errors explain" has reached 20. Where
-    no error is left, a law may have one exception in a thousand live groundings: a touch that rounding hides, a box
-    without a height. A definition is an approximation with a fidelity of its own: only its level counts.
+    counted: ``undoubted`` of the source. laws: which rules pass for laws by their level and by chance. A rule is
+    refuted when the e-value of "the rate is at most what errors explain" reaches 20. What they explain is put to the
+    test by the rules themselves: of a rule that is not refuted, r is its rate over what is explained. If most of these
+    rules are laws, twice the r that four in five of them keep under says what errors do here at most; where that is
+    less than 1, all are judged again by that share of what is explained.
     """
-    return _above(formula, counted, explained(formula, source))
-
-
-def _above(formula: Formula, counted: Tally, error: float) -> bool:
-    """Is the rule broken more often than by errors at this rate?"""
-    if isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right)):
-        return False
-    if not error:
-        return bool(counted.broken.sum() > EXCEPTIONS * counted.live.sum())
-    return bool(betting.log_capital_above(counted.rates, min(error, 1.0)) >= REFUTED)
-
-
-def refutations(formulas: Sequence[Formula], counted: Sequence[Tally], source: Source) -> list[bool]:
-    """Which rules are refuted, when what errors explain is put to the test by the rules themselves.
-
-    ``explained`` is what errors give at most to a law of several body atoms. Of a rule that is not refuted, r is its
-    rate over what is explained. If most of these rules are laws, twice the r that four in five of them keep under says
-    what errors do here at most; where that is less than 1, all are judged again by that share of what is explained.
-    """
-    errors = [explained(formula, source) for formula in formulas]
+    shown = shown_errors(formulas, counted, source, laws)
+    errors = [explained(formula, source) + _share_wrong(formula, source, shown) for formula in formulas]
     found = list(map(_above, formulas, counted, errors))
     ratios = {
         place: float(counted[place].rates.mean()) / errors[place]
         for place, formula in enumerate(formulas)
-        if not (found[place] or _single(formula) or isinstance(formula, Under))
+        if not (found[place] or _single(formula) or isinstance(formula, Under) or spoken(formula) & shown.keys())
         and errors[place] > 0
         and len(counted[place].rates)
     }
@@ -89,27 +75,76 @@ def refutations(formulas: Sequence[Formula], counted: Sequence[Tally], source: S
     return found
 
 
-def explained(formula: Formula, source: Source) -> float:
-    """The violation rate that wrong facts alone would give a true law, at most.
+def _above(formula: Formula, counted: Tally, error: float) -> bool:
+    """Is the rule broken more often than by errors at this rate?
 
-    With w the share of a predicate's true facts that are wrong and s the share of groundings at which it is true:
+    Where no error is left, a law may have one exception in a thousand live groundings: a touch that rounding hides, a
+    box without a height. A definition is an approximation with a fidelity of its own: only its level counts.
+    """
+    if _defines(formula):
+        return False
+    if not error:
+        return bool(counted.broken.sum() > EXCEPTIONS * counted.live.sum())
+    return bool(betting.log_capital_above(counted.rates, min(error, 1.0)) >= REFUTED)
+
+
+def shown_errors(
+    formulas: Sequence[Formula], counted: Sequence[Tally], source: Source, laws: Sequence[bool]
+) -> dict[str, float]:
+    """By predicate the share of true facts that are wrong, as far as laws show it where twins do not.
+
+    Errors in a predicate break every law that speaks of it, so that the law broken least says how many there are at
+    most: w of the facts in each of its atoms give b exceptions in n live groundings,
+
+        w = (b + 1) / n / (what ``explained`` gives at w = 1).
+
+    Predicates with more than EXCEPTIONS are listed; a law that holds shows that there are none.
+    """
+    least: dict[str, float] = {}
+    for formula, tally, law in zip(formulas, counted, laws, strict=True):
+        names = spoken(formula)
+        live = int(tally.live.sum())
+        if not law or not live or isinstance(formula, Under) or _defines(formula):
+            continue
+        needed = (
+            (int(tally.broken.sum()) + 1) / live / max(1e-9, _share_wrong(formula, source, dict.fromkeys(names, 1)))
+        )
+        for name in names:
+            if not source.wrong.get(name):
+                least[name] = min(least.get(name, 1.0), needed)
+    return {name: wrong for name, wrong in least.items() if wrong > EXCEPTIONS}
+
+
+def explained(formula: Formula, source: Source) -> float:
+    """The violation rate that wrong facts which twins show would give a true law, at most.
+
+    A law of one body atom, or under a transform, is judged on the facts as they are: ``_share_wrong`` of them. Of a law
+    of several atoms doubted facts are left out: what remains of each atom's errors, ``residual``, adds up.
+    """
+    if not (_single(formula) or isinstance(formula, Under)):
+        return sum(residual(source.blamed.get(name, 0.0)) for name in _atoms(formula))
+    cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
+    return _share_wrong(formula, source, {name: min(wrong, cap) for name, wrong in source.wrong.items()})
+
+
+def _share_wrong(formula: Formula, source: Source, wrong: Mapping[str, float]) -> float:
+    """The violation rate of a true law of which a share w of each predicate's true facts is wrong, at most.
+
+    With s the share of groundings at which a predicate is true:
 
         p -> q, p <-> q, under T: p <-> q     w_p + w_q
         ~(p & q)                              2 (w_p + w_q) s_p s_q / (s_p + s_q):  errors that fall on the other one
         p | q                                 w_p s_p + w_q s_q
-        several body atoms                    the sum of what is left of each atom's errors, ``residual``
+        other laws                            the sum over atoms
     """
-    names = [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
-    cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
-    wrong = [min(source.wrong.get(name, 0.0), cap) for name in names]
-    if not (_single(formula) or isinstance(formula, Under)):
-        return sum(residual(source.blamed.get(name, 0.0)) for name in names)
+    names = _atoms(formula)
+    share = [wrong.get(name, 0.0) for name in names]
     if len(names) == 2 and isinstance(formula, Not | Or):
         one, other = (source.share(name) for name in names)
         if isinstance(formula, Or):
-            return wrong[0] * one + wrong[1] * other
-        return 2 * sum(wrong) * one * other / max(one + other, 1e-9)
-    return sum(wrong)
+            return share[0] * one + share[1] * other
+        return 2 * sum(share) * one * other / max(one + other, 1e-9)
+    return sum(share)
 
 
 def clean(formula: Formula, source: Source) -> bool:
@@ -132,6 +167,16 @@ def _single(formula: Formula) -> bool:
     return not isinstance(formula, Under) and sum(isinstance(inner, Atom) for inner in walk(formula)) <= 2
 
 
+def _defines(formula: Formula) -> bool:
+    """A definition by comparisons."""
+    return isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right))
+
+
 def spoken(formula: Formula) -> set[str]:
     """The predicates of a formula."""
-    return {atom.predicate for atom in walk(formula) if isinstance(atom, Atom)}
+    return set(_atoms(formula))
+
+
+def _atoms(formula: Formula) -> list[str]:
+    """The predicate of each atom of a formula."""
+    return [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]
