@@ -108,6 +108,16 @@ class Facts:
         keys = self.group.tolist() if isinstance(self.group, Tensor) else list(self.group)
         return torch.tensor([seen.setdefault(key, len(seen)) for key in keys], device=self.objects.device)
 
+    @property
+    def populated(self) -> Tensor:
+        """(B,) bool: the scenes with enough objects for one of the predicates; nothing can be asked about others."""
+        return self.objects.sum(1) >= min((value.dim() - 1 for value in self.values.values()), default=0)
+
+    def independent(self, scenes: Tensor | None = None) -> int:
+        """The number of independent units that some (B,) bool of the scenes, all by default, speak for."""
+        some = self.populated if scenes is None else self.populated & scenes
+        return len(set(self.units[some].tolist()))
+
     def name(self, scene: int) -> str:
         """The id by which scene number ``scene`` is cited."""
         return str(scene) if self.names is None else str(self.names[scene])

@@ -46,16 +46,15 @@ def account(
     notes += [str(missed) for missed in watch.missed.values() if missed.candidates != 0]
     if unjudged:
         notes.append(f"{unjudged:,} proposed candidates, the last of them, were not judged: the time was used up")
-    units = len(set(facts.units[bar.held_out].tolist()))
     needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
     if bar.exploring:
-        whole = len(set(facts.units.tolist()))
         notes.append(
-            f"{len(facts)} scenes in {whole} independent units are too few to confirm a level: rules are listed that "
+            f"{int(facts.populated.sum())} scenes in {facts.independent()} independent units are too few to confirm a level: rules are listed that "
             "are not there by chance, proposed and counted on the same scenes"
         )
     else:
-        notes.append(f"confirmed on {int(bar.held_out.sum())} scenes in {units} independent units")
+        confirmed_on = int((bar.held_out & facts.populated).sum())
+        notes.append(f"confirmed on {confirmed_on} scenes in {facts.independent(bar.held_out)} independent units")
     if not any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
         notes.append(f"nothing was confirmed; nearest miss: {judged.nearest or 'none, no candidate was proposed'}")
         notes.append(

@@ -88,7 +88,8 @@ def mine(
     """Read the laws out of truth tensors from anywhere.
 
     facts: what a network said, or what is given. labels: the truth about the same scenes, for the second ledger.
-    tolerance: largest violation rate of a law; None = what the errors of the facts explain, and never over 10 %.
+    tolerance: largest violation rate of a law; None = 10 % and what errors of the facts explain beside it, where
+    undoubted facts do not refute the rule: ``evidence.tolerance`` says how much that was.
     The scenes are split by group into discovery (40 %) and confirmation with a fixed hash. Where too few units are left
     for any level, down to a single graph, rules that are no chance are listed with ``confirmed`` false.
     families: None = all, without what would take long (the notes say what that was). budget_seconds: cheap families
@@ -251,7 +252,7 @@ def _mine(
         raise RulekdError(f"a tolerance of {limit}", hint="Give a violation rate above 0 and below 1.")
     check_size(whole.facts)
     confirmation = held_out(whole.facts)
-    if len(set(whole.facts.units[confirmation].tolist())) < max(MIN_UNITS, betting.units_needed(limit, LEVEL)):
+    if whole.facts.independent(confirmation) < max(MIN_UNITS, betting.units_needed(limit, LEVEL)):
         confirmation = torch.zeros_like(confirmation)
     seen = (~confirmation).nonzero().flatten()
     found = suspicions(whole.facts.select(seen))
@@ -348,7 +349,7 @@ def _answers(whole: Part, index: Tensor) -> Answers:
 
 def _few(whole: Part, given: Discovery) -> Discovery | None:
     """Everything, where there are fewer than FEW independent units."""
-    if len(set(whole.facts.units.tolist())) >= FEW:
+    if whole.facts.independent() >= FEW:
         return None
     return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch, everything=True)
 

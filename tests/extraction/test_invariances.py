@@ -133,6 +133,17 @@ def test_the_order_of_scenes_means_nothing(line: Line, seed: int) -> None:
     assert told(rulekd.mine(named.select(order))) == told(rulekd.mine(named))
 
 
+@invariance
+@given(line=lines, empty=st.integers(1, 60))
+def test_scenes_without_objects_mean_nothing(line: Line, empty: int) -> None:
+    facts = line.facts
+    objects = torch.nn.functional.pad(facts.objects, (0, 0, 0, empty))
+    values = {
+        name: torch.cat([value, value.new_ones(empty, *value.shape[1:])]) for name, value in facts.values.items()
+    }
+    assert told(rulekd.mine(Facts(values, mask=objects))) == told(rulekd.mine(facts))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_how_the_work_is_cut_up_means_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(seed)
