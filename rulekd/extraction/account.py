@@ -49,7 +49,8 @@ def account(
     needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
     if bar.exploring:
         notes.append(
-            f"{int(facts.populated.sum())} scenes in {facts.independent()} independent units are too few to confirm a level: rules are listed that "
+            f"{int(facts.populated.sum())} scenes in {facts.independent()} independent units are too few to confirm a "
+            "level: rules are listed that "
             "are not there by chance, proposed and counted on the same scenes"
         )
     else:

@@ -18,7 +18,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kg.formulas import Arithmetic, Compare, Comparison, Feature, Formula, Function, Number, Term, Word
+from kg.formulas import (
+    And,
+    Arithmetic,
+    Compare,
+    Comparison,
+    Exists,
+    Feature,
+    ForAll,
+    Formula,
+    Function,
+    Implies,
+    Not,
+    Number,
+    Term,
+    Word,
+)
 from kg.negation import complement, oriented
 from kg.terms import TERMS
 from rulekd.scenes import Scenes
@@ -89,7 +104,7 @@ class Column:
         x(a) - x(b) >= 0.5 and x(a) <= x(b)
         """
         if isinstance(self.left, Formula):
-            return complement(self.left) if above is opposite else self.left
+            return _opposite(self.left) if above is opposite else self.left
         operator: Comparison = (">=", "<=", "<", ">")[2 * opposite + (not above)]
         number = Number(threshold)
         match self.form:
@@ -104,6 +119,27 @@ class Column:
                 return Compare(operator, self.left, scaled)
             case _:
                 return Compare(operator, self.left, number)
+
+
+def _opposite(statement: Formula) -> Formula:
+    """That it does not hold, as a person says it.
+
+    >>> from kg import parse
+    >>> print(_opposite(parse("exists b: on(b, a) & ~glass(b)")))
+    forall b: on(b, a) -> glass(b)
+    >>> print(_opposite(parse("exists b, c: on(b, a) & on(c, a)")))
+    ~(exists b, c: on(b, a) & on(c, a))
+    """
+    match statement:
+        case Exists((variable,), And((*body, head))):
+            rest = body[0] if len(body) == 1 else And(tuple(body))
+            return ForAll((variable,), Implies(rest, complement(head)))
+        case Exists((variable,), Not(part)):
+            return ForAll((variable,), part)
+        case Exists():
+            return Not(statement)
+        case _:
+            return complement(statement)
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,11 +73,11 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
         yield ExactlyOne(tuple(counts.atoms[i] for i in members)), seen.holds(total, wrong)
 
 
-def exclusive_sets(seen: Discovery) -> list[tuple[str, ...]]:
-    """Predicates over two objects of which exactly one holds: declared by the network, or found in its facts."""
-    found = [group for group in seen.facts.exclusive if seen.facts.values[group[0]].dim() == 3]
-    if 2 in seen.arities():
-        for law, proposed in exactly_one_laws(seen, seen.pairs, 2):
+def exclusive_sets(seen: Discovery, arity: int = 2) -> list[tuple[str, ...]]:
+    """Predicates of that arity of which exactly one holds: declared by the network, or found in its facts."""
+    found = [group for group in seen.facts.exclusive if seen.facts.values[group[0]].dim() == arity + 1]
+    if arity in seen.arities():
+        for law, proposed in exactly_one_laws(seen, seen.unary if arity == 1 else seen.pairs, arity):
             if proposed and isinstance(law, ExactlyOne):
                 found.append(tuple(part.predicate for part in law.parts if isinstance(part, Atom)))
     return list(dict.fromkeys(found))

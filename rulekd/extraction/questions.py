@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,9 @@ from rulekd.truth import truth
 
 #: Groundings that thresholds are fitted on, and formulas are chosen on, at most.
 FITTED = 40_000
+
+#: Fidelity from which on nothing more complicated is tried.
+ENOUGH = 0.995
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,11 @@ def fidelity(said: Bools, true: Bools) -> float:
     """Two-class macro-F1 of what is said against the truth, (n,) bool each."""
     hit, false = float((said & true).sum()), float((said & ~true).sum())
     return float(macro_f1(hit, false, float(true.sum()), float((~true).sum())))
+
+
+def best(printed: Sequence[Printed]) -> float:
+    """The greatest fidelity; 0 where nothing was printed."""
+    return max((one.fidelity for one in printed), default=0.0)
 
 
 def extra_errors(question: Question, one: Printed, other: Printed) -> tuple[float, float]:

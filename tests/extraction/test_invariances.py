@@ -138,9 +138,7 @@ def test_the_order_of_scenes_means_nothing(line: Line, seed: int) -> None:
 def test_scenes_without_objects_mean_nothing(line: Line, empty: int) -> None:
     facts = line.facts
     objects = torch.nn.functional.pad(facts.objects, (0, 0, 0, empty))
-    values = {
-        name: torch.cat([value, value.new_ones(empty, *value.shape[1:])]) for name, value in facts.values.items()
-    }
+    values = {name: torch.cat([value, value.new_ones(empty, *value.shape[1:])]) for name, value in facts.values.items()}
     assert told(rulekd.mine(Facts(values, mask=objects))) == told(rulekd.mine(facts))
 
 

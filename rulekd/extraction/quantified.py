@@ -1,0 +1,235 @@
+"""What exists, and how much of it: decisions about whole scenes, and about objects beside others.
+
+*Scenes.* A predicate of no object is a class of the scene; it is told by what exists in it, or by what does not,
+
+    zendo() <-> exists a, b: blue(a) & size(a) <= 3 & contact(a, b) & red(b),
+
+from comparisons and from the other predicates. First the scene is told by amounts (``amounts``): none, one, at least
+two of a kind. Where they do not tell it the groundings of a scene form a bag, which is true where some grounding is
+(``disjunctions``). Three variables are tried where two do not tell the class, first those of one kind.
+
+*Objects.* A predicate of one object is told by the others around it, and by how many there are,
+
+    held(a) <-> exists b, c: on(b, a) & on(c, a) & ~glass(a).
+
+What is told without a quantifier is left to the laws of pairs and conjunctions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kg import Atom, Exists, ForAll, Formula, Not
+from kg.formulas import And, Or, walk
+from kg.normal import free_variables, rename
+from rulekd.extraction.amounts import amounts
+from rulekd.extraction.columns import Column, Sites, bases, midway_columns, simple_columns
+from rulekd.extraction.definitions import bare_objects, drawn, rising_printed
+from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.disjunctions import Cut, Sample
+from rulekd.extraction.growth import Grown, front
+from rulekd.extraction.pairs import exclusive_sets
+from rulekd.extraction.printing import literal_of
+from rulekd.extraction.questions import ENOUGH, Printed, Question, at, best, fidelity, narrowed, sites_of, told
+from rulekd.extraction.thresholds import simplest
+from rulekd.facts import Facts
+from rulekd.scenes import Scenes
+from rulekd.truth import distinct
+
+#: Groundings of all scenes that bodies with quantifiers are searched on, literals of one such body, and conjunctions.
+GROUNDED, BODY, DISJUNCTS = 60_000, 5, 10
+
+#: Literals about an object, and the fidelity under which they are not taken to tell its class.
+OBJECT_BODY, TOLD = 4, 0.95
+
+
+def scene_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:
+    """(question, front, number of columns, 0) of every class of scenes."""
+    facts = seen.said
+    scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
+    for name, value in facts.values.items():
+        true = facts.crisp(name).cpu().numpy() if value.dim() == 1 else np.zeros(0, dtype=np.bool_)
+        if value.dim() != 1 or not 0 < int(true.sum()) < len(true):
+            continue
+        whole = Sites(scenes, (), torch.arange(len(facts)), torch.zeros(0, len(facts), dtype=torch.int64))
+        question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy(), value.dtype == torch.bool)
+        printed: list[Printed] = []
+        examined = 0
+        for count in (0, 1, 2, 3):
+            if count > scenes.mask.shape[1] or best(printed) >= ENOUGH:
+                break
+            more, columns = _bodies(question, facts, count)
+            printed, examined = rising_printed([*printed, *more]), examined + columns
+        yield question, printed, examined, 0
+
+
+def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed], int]:
+    """Printed formulas with so many bound variables, and the number of columns that they were made of."""
+    scenes = question.sites.scenes
+    variables = ("a", "b", "c")[:count]
+    sites = _grounded(scenes, variables)
+    if not len(sites.scene):
+        return [], 0
+    here = np.unique(sites.scene.numpy())
+    read = bases(sites)
+    columns = [*simple_columns(read, sites), *_atoms(facts, sites, {question.atom.predicate})]
+    if count == 0:
+        columns += amounts(facts, sites, {question.atom.predicate})
+    if count == 3:
+        columns += midway_columns(read)
+    if not columns:
+        return [], 0
+    rows = np.searchsorted(here, sites.scene.numpy())
+    found = []
+    for kind, chosen in _kinds(columns, variables):
+        for negated in (False, True) if variables else (False,):
+            true = question.truth[here] ^ negated
+            sample = _bagged(columns, chosen, rows, true)
+            for grown in front(sample if variables else replace(sample, bag=None), BODY, DISJUNCTS):
+                body = _existing(columns, replace(grown, negated=grown.negated ^ negated), variables, kind)
+                said = told(body, question.sites, facts)
+                size = grown.literals + len(grown.formula) * len(kind)
+                found.append(Printed(body, size, said, fidelity(said, question.truth)))
+    return rising_printed(found), len(columns)
+
+
+def _kinds(columns: Sequence[Column], variables: tuple[str, ...]) -> Iterator[tuple[list[Formula], NDArray[np.int64]]]:
+    """(conditions, sites): all sites; and of three variables those where all three are of one kind.
+
+    A condition on each of three objects says nothing before the last of them is in, so that no growth would begin.
+    """
+    everything = np.arange(len(columns[0].values)) if columns else np.zeros(0, dtype=np.int64)
+    if len(variables) < 3:
+        yield [], everything
+        return
+    by_text = {str(column.left): column for column in columns if column.form == "truth"}
+    for column in list(by_text.values()):
+        assert isinstance(column.left, Formula)
+        alike = [_renamed(column.left, variables[0], other) for other in variables]
+        if None in alike or str(alike[0]) != str(column.left):
+            continue
+        held = [by_text[str(one)].values > 0 for one in alike if str(one) in by_text]
+        if len(held) == len(variables):
+            sites = np.logical_and.reduce(held).nonzero()[0]
+            if len(sites):
+                yield [one for one in alike if one is not None], sites
+
+
+def _renamed(formula: Formula, old: str, new: str) -> Formula | None:
+    """A statement about one object, said of another; None for a statement about several."""
+    return rename(formula, {old: new}) if free_variables(formula) == (old,) else None
+
+
+def _grounded(scenes: Scenes, variables: tuple[str, ...]) -> Sites:
+    """Groundings by distinct real objects, scene after scene; as many scenes as the budget has room for."""
+    width, count = scenes.mask.shape[1], len(variables)
+    per_scene = max(1, width**count)
+    step = max(1, len(scenes) * per_scene // GROUNDED)
+    chosen = torch.arange(0, len(scenes), step)
+    real = distinct(width, count, scenes.device).expand(len(chosen), *(width,) * count)
+    for axis in range(count):
+        shape = (len(chosen),) + (1,) * axis + (width,) + (1,) * (count - axis - 1)
+        real = real & scenes.mask[chosen].reshape(shape)
+    where = real.nonzero()
+    return Sites(scenes, variables, chosen[where[:, 0]], where[:, 1:].T)
+
+
+def _atoms(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]:
+    """The other predicates of the sites' variables, as columns of zeros and ones."""
+    for name, value in facts.values.items():
+        arity = value.dim() - 1
+        if name in but or not min(1, len(sites.variables)) <= arity <= min(2, len(sites.variables)):
+            continue
+        crisp = facts.crisp(name) & facts.validity(name)
+        for arguments in _arguments(sites.variables, arity):
+            places = [sites.objects[sites.variables.index(variable)] for variable in arguments]
+            values = crisp[(sites.scene, *places)].double().cpu().numpy()
+            if values.min() < values.max():
+                yield Column("truth", Atom(name, arguments), None, values, arity, "")
+
+
+def _arguments(variables: tuple[str, ...], arity: int) -> Iterator[tuple[str, ...]]:
+    if arity == 0:
+        yield ()
+        return
+    for one in variables:
+        if arity == 1:
+            yield (one,)
+        else:
+            yield from ((one, two) for two in variables if two != one)
+
+
+def _bagged(
+    columns: Sequence[Column], sites: NDArray[np.int64], rows: NDArray[np.int64], true: NDArray[np.bool_]
+) -> Sample:
+    """The sample of some sites; rows says to which scene each belongs."""
+    values = np.stack([column.values[sites] for column in columns])
+    sizes = np.array([column.size for column in columns], dtype=np.int64)
+    return Sample(values, true, 1.0, 1.0, sizes, bag=rows[sites])
+
+
+def _existing(columns: Sequence[Column], grown: Grown, variables: tuple[str, ...], kind: Sequence[Formula]) -> Formula:
+    """``exists a, b: ...`` for each conjunction; under ~ where it tells the opposite."""
+    parts: list[Formula] = []
+    for conjunction in grown.formula:
+        literals = [*kind, *(_literal(columns[cut.column], cut) for cut in conjunction)]
+        body = literals[0] if len(literals) == 1 else And(tuple(literals))
+        parts.append(Exists(variables, body) if variables else body)
+    joined = parts[0] if len(parts) == 1 else Or(tuple(parts))
+    return Not(joined) if grown.negated else joined
+
+
+def _literal(column: Column, cut: Cut) -> Formula:
+    natural = column.natural
+    if natural is not None and cut.low < natural < cut.high:
+        return column.literal(cut.above, natural)
+    return literal_of(column, cut, simplest(cut.low, cut.high))
+
+
+# ------------------------------------------------------------------------------------ objects
+
+
+def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:
+    """(question, front, number of columns, 0) of every class of objects that what is around them tells.
+
+    Objects with geometry are left to definitions.
+    """
+    facts = seen.said
+    scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
+    if not bare_objects(scenes) or 2 not in seen.arities():
+        return
+    sites = sites_of(facts, scenes, ("a",))
+    simple = simple_columns(bases(sites), sites)
+    units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
+    alike = exclusive_sets(seen, 1)
+    for name, value in facts.values.items():
+        kept = (sites.read(facts.validity(name)) > 0).nonzero()[0] if value.dim() == 2 else np.zeros(0, dtype=np.int64)
+        true = sites.read(facts.crisp(name)) > 0 if len(kept) else np.zeros(0, dtype=np.bool_)
+        if not 0 < int(true[kept].sum()) < len(kept):
+            continue
+        question = narrowed(Question(Atom(name, ("a",)), sites, true, units, value.dtype == torch.bool), kept)
+        but = {name}.union(*(group for group in alike if name in group))
+        columns = [at(one, kept) for one in simple]
+        columns += [*_atoms(facts, question.sites, but), *amounts(facts, question.sites, {name})]
+        printed = [one for one in _told_objects(question, facts, columns) if one.fidelity >= TOLD]
+        yield question, printed, len(columns), 0
+
+
+def _told_objects(question: Question, facts: Facts, columns: Sequence[Column]) -> list[Printed]:
+    """Formulas in which others are spoken of."""
+    searched = drawn(question.truth)
+    values = np.stack([one.values[searched] for one in columns])
+    sizes = np.array([one.size for one in columns], dtype=np.int64)
+    sample = Sample(values, question.truth[searched], 1.0, 1.0, sizes)
+    found = []
+    for grown in front(sample, OBJECT_BODY, disjuncts=1):
+        body = _existing(columns, grown, (), ())
+        if any(isinstance(part, Exists | ForAll) for part in walk(body)):
+            said = told(body, question.sites, facts)
+            found.append(Printed(body, grown.literals, said, fidelity(said, question.truth)))
+    return rising_printed(found)
