@@ -87,7 +87,7 @@ class KnowledgeGraph:
         ``~above(a, a)``, has a meaning there.
         """
         rules = [_rule(text, vocabulary) for text in texts]
-        return cls(vocabulary if vocabulary is not None else _inferred(rules), rules)
+        return cls(vocabulary if vocabulary is not None else vocabulary_of(rules), rules)
 
     def _insert(self, rule: Rule) -> None:
         if rule.id in self._rules:
@@ -99,15 +99,7 @@ class KnowledgeGraph:
                 f"two rules are called {rule.name}: '{rule.text:.120}' and '{self._names[rule.name].text:.120}'",
                 hint="They say the same in two ways: keep one of them.",
             )
-        for part in walk(rule.formula):
-            if isinstance(part, Atom):
-                predicate = self._vocabulary.find(part.predicate, where=f"rule '{rule.name}': ")
-                if predicate.arity != len(part.arguments):
-                    raise ArityError(
-                        f"rule '{rule.name}': predicate {part.predicate!r} takes {predicate.arity} arguments "
-                        f"and is given {len(part.arguments)}",
-                        hint=f"Correct '{part}'.",
-                    )
+        check_predicates(rule, self._vocabulary)
         self._rules[rule.id] = self._names[rule.name] = rule
 
     def _check_references(self, rule: Rule) -> None:
@@ -366,8 +358,21 @@ def _rule(given: str | Formula | Rule, vocabulary: Vocabulary | None) -> Rule:
     return Rule(formula, status=Status.ACCEPTED)
 
 
-def _inferred(rules: Iterable[Rule]) -> Vocabulary:
-    """The smallest vocabulary that the rules could be written in."""
+def check_predicates(rule: Rule, vocabulary: Vocabulary) -> None:
+    """Raise unless the vocabulary knows every predicate of the rule, with its arity."""
+    for part in walk(rule.formula):
+        if isinstance(part, Atom):
+            predicate = vocabulary.find(part.predicate, where=f"rule '{rule.name}': ")
+            if predicate.arity != len(part.arguments):
+                raise ArityError(
+                    f"rule '{rule.name}': predicate {part.predicate!r} takes {predicate.arity} arguments "
+                    f"and is given {len(part.arguments)}",
+                    hint=f"Correct '{part}'.",
+                )
+
+
+def vocabulary_of(rules: Iterable[Rule]) -> Vocabulary:
+    """The smallest vocabulary that the rules could be written in; an error where they disagree about an arity."""
     found: dict[str, Predicate] = {}
     for rule in rules:
         for part in walk(rule.formula):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kg import ArityError, RulekdError, Vocabulary
+from kg.errors import unknown
 from rulekd.truth import along, real_groundings
 
 
@@ -81,6 +82,9 @@ class Facts:
                     f"threshold of {name!r} is {threshold!r}",
                     hint=f"Give a probability, 0 to 1, for one of {', '.join(self.values)}.",
                 )
+        for name in {name for group in self.exclusive for name in group}:
+            if name not in self.values:
+                raise unknown("predicate", name, self.values, where="a set of which exactly one holds names an ")
         for title, given in (("group", self.group), ("names", self.names)):
             if given is not None and len(given) != batch:
                 raise RulekdError(f"{title} has {len(given)} entries for {batch} scenes", hint="Give one a scene.")

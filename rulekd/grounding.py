@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from math import prod
 from typing import Final
 
 import torch
@@ -226,8 +227,9 @@ def count(formula: Formula, view: View, images: Mapping[str, View] | None = None
     """(live, broken) groundings of each scene, two (B,) int64 tensors."""
     alive, broken = [], []
     for _, some in blocks(formula, view, images):
-        alive.append(some.live.reshape(len(some.live), -1).sum(1))
-        broken.append(some.broken.reshape(len(some.broken), -1).sum(1))
+        shape = len(some.live), prod(some.live.shape[1:])
+        alive.append(some.live.reshape(shape).sum(1))
+        broken.append(some.broken.reshape(shape).sum(1))
     return torch.cat(alive), torch.cat(broken)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from kg import ArityError, Formula, Kind, KnowledgeGraph, Rule, RulekdError, Status, Vocabulary, parse
 from kg.errors import unknown
 from kg.formulas import Atom, Transform, Under, walk
+from kg.graph import check_predicates, vocabulary_of
 from rulekd.constraints.coherent import Coherent
 from rulekd.constraints.exact import Exact
 from rulekd.constraints.layout import Layout
@@ -55,7 +58,8 @@ def compile(
     true than its body false. weights: of rules in the loss, by id, name or text; 1 where unsaid.
     numbers: terms such as ``x`` or ``distance`` that the network says itself, each with the difference that matters,
     in its own unit; comparisons of them train, those of all others are given.
-    vocabulary: the predicates, where some have a meaning on the diagonal.
+    vocabulary: the predicates, where some have a meaning on the diagonal. Raises where a rule speaks of another one, or
+    with another arity.
 
     >>> import torch
     >>> constraints = compile(["left_of(a, b) & left_of(b, c) -> left_of(a, c)"])
@@ -116,10 +120,10 @@ def _vouched_for(rule: Rule) -> bool:
 
 
 class Constraints(nn.Module):
-    """Compiled rules. Call it with logits by predicate name; it has no weights of its own that train.
+    """Compiled rules. ``constraints(logits, mask, scenes, views, numbers)`` is a Reading: see ``forward``.
 
-    planned: each rule and how it trains. weights: of rules in the loss, by id, where they are not 1. numbers: the terms
-    that the network says itself, and their units.
+    It has no weights of its own that train. planned: each rule and how it trains. weights: of rules in the loss, by id,
+    where they are not 1. numbers: the terms that the network says itself, and their units.
     """
 
     def __init__(
@@ -140,9 +144,12 @@ class Constraints(nn.Module):
         self.vocabulary = words
         self.weights = dict(weights)
         self.numbers = dict(numbers)
-        self._spoken = {atom.predicate for one in planned for atom in walk(one.rule.formula) if isinstance(atom, Atom)}
+        self._spoken = frozenset(vocabulary_of(self.rules))
+        if words is not None:
+            for rule in self.rules:
+                check_predicates(rule, words)
         self._checked: set[tuple[tuple[str, str, int], ...]] = set()
-        self._layouts: dict[tuple[str, ...], tuple[tuple[Planned, ...], Layout, Layout]] = {}
+        self._layouts: dict[tuple[str, ...], tuple[tuple[Planned, ...], Layout, Layout, dict[str, str]]] = {}
         for images in ((), tuple(sorted(map(str, self.views)))):
             self._read(images)  # torch.compile must find these made
 
@@ -216,8 +223,18 @@ class Constraints(nn.Module):
 
         logits: log-odds by predicate, (B,), (B, N), (B, N, N), ...; bool for what is given. mask: (B, N), True where
         there is an object; that of the scenes when unsaid. scenes: needed where a rule speaks of geometry. views: for
-        each transform the logits of the transformed scenes; a law under a transform that is not given is left out of
-        this reading. numbers: what the network says of each term in ``numbers``, (B,), (B, N), (B, N, N), ...
+        each transform of ``self.views`` the logits of the transformed scenes; a law under a transform that is not given
+        is left out of this reading, and named in ``Reading.unread``; ``{}`` says that none are meant. numbers: what the
+        network says of each term in ``numbers``, (B,), (B, N), (B, N, N), ...
+
+        >>> import torch
+        >>> constraints = compile(["under mirror_x: left_of(a, b) <-> right_of(a, b)"])
+        >>> x = torch.tensor([[[0., 9], [-9, 0]]])
+        >>> logits, mirrored = {"left_of": x}, {"right_of": x}  # said of the scenes, and of their mirror images
+        >>> constraints(logits, views={"mirror_x": mirrored}).loss.round().item()
+        0.0
+        >>> constraints(logits, views={}).unread
+        {'under mirror_x(left_of, right_of)': "no view 'mirror_x' was given"}
         """
         if not isinstance(logits, Mapping):
             raise RulekdError(
@@ -247,27 +264,32 @@ class Constraints(nn.Module):
                     f"{view.facts.objects.shape[1]} objects",
                     hint="Give the same scenes, in the same order and padding.",
                 )
-        read, layout, soft = self._read(tuple(sorted(images)))
+        read, layout, soft, unread = self._read(tuple(sorted(images)))
         shapes = tuple((k, n, x.dim()) for k, v in (("", view), *images.items()) for n, x in v.facts.values.items())
         if shapes not in self._checked:
+            given = {"": logits, **{str(t): of_image for t, of_image in (views or {}).items()}}
             for one in read:
-                _check(one.rule, view.facts, images)
+                _check(one.rule, view.facts, images, given)
             self._checked.add(shapes)
-        return Reading(read, layout, soft, self.weights, view, images)
+        if unread and views is None and not torch.compiler.is_compiling():
+            warnings.warn(
+                f"{len(unread)} of {len(self.planned)} rules are not read, as no views are given: {', '.join(unread)}. "
+                f"Give views={{{str(self.views[0])!r}: logits of the transformed scenes, ...}}; views={{}} says that "
+                "none are meant",
+                stacklevel=4,
+            )
+        return Reading(read, layout, soft, self.weights, view, images, unread)
 
-    def _read(self, images: tuple[str, ...]) -> tuple[tuple[Planned, ...], Layout, Layout]:
-        """The rules that can be read where these images are given, and what computes them; made once."""
+    def _read(self, images: tuple[str, ...]) -> tuple[tuple[Planned, ...], Layout, Layout, dict[str, str]]:
+        """What can be read where these images are given, what computes it, and why not the others; made once."""
         if images not in self._layouts:
             for name in images:
                 if name not in map(str, self.views):
                     raise unknown("view", name, map(str, self.views), where="no rule is about it: ")
-            read = tuple(
-                one
-                for one in self.planned
-                if not isinstance(one.rule.formula, Under) or str(one.rule.formula.transform) in images
-            )
+            unread = {rule.name: why for rule in self.rules if (why := _without_view(rule, images))}
+            read = tuple(one for one in self.planned if one.rule.name not in unread)
             trains, soft = (Layout(read, self.semantics, self.sharpness, self.body, soft) for soft in (False, True))
-            self._layouts[images] = (read, trains, soft)
+            self._layouts[images] = (read, trains, soft, unread)
         return self._layouts[images]
 
     def _facts(self, logits: Mapping[str, Tensor], mask: Tensor | None) -> Facts:
@@ -279,18 +301,31 @@ class Constraints(nn.Module):
         return replace(facts, valid=diagonal_validity(facts.objects, shared))
 
 
-def _check(rule: Rule, facts: Facts, images: Mapping[str, View]) -> None:
-    """Every predicate of a rule has logits of its arity, in the scene and in the image that it reads."""
-    parts: list[tuple[Formula, Facts]] = [(rule.formula, facts)]
+def _without_view(rule: Rule, images: Collection[str]) -> str:
+    """Why a law under a transform cannot be read where these images are given; empty when it can."""
+    if not isinstance(rule.formula, Under) or str(rule.formula.transform) in images:
+        return ""
+    return f"no view {str(rule.formula.transform)!r} was given"
+
+
+def _check(rule: Rule, facts: Facts, images: Mapping[str, View], given: Mapping[str, Collection[str]]) -> None:
+    """Every predicate of a rule has logits of its arity, in the scene and in the image that it reads.
+
+    given: all names that there are logits of, of the scene and of each image.
+    """
+    parts: list[tuple[Formula, Facts, str]] = [(rule.formula, facts, "")]
     if isinstance(rule.formula, Under):
         left, right = sides(rule.formula.law)
-        parts = [(left, facts), (right, images[str(rule.formula.transform)].facts)]
-    for part, read in parts:
+        name = str(rule.formula.transform)
+        parts = [(left, facts, ""), (right, images[name].facts, name)]
+    for part, read, view in parts:
         for atom in walk(part):
             if not isinstance(atom, Atom):
                 continue
             if atom.predicate not in read.values:
-                raise unknown("predicate", atom.predicate, read.values, where=f"rule {rule.name!r} needs logits of an ")
+                place = f" in the view {view!r}" if view else ""
+                where = f"rule {rule.name!r} needs logits{place} of an "
+                raise unknown("predicate", atom.predicate, given[view], where=where)
             arity = read.values[atom.predicate].dim() - 1
             if arity != len(atom.arguments):
                 raise ArityError(

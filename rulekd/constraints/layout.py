@@ -19,6 +19,7 @@ from rulekd.constraints.literals import Views, comparison
 from rulekd.constraints.plan import Backend, Planned, Term
 from rulekd.constraints.programs import Program
 from rulekd.constraints.semantics import Semantics
+from rulekd.facts import Facts
 
 #: Added before the p-th root, whose slope at 0 is infinite.
 TINY = 1e-12
@@ -138,6 +139,9 @@ class Layout:
 
     def measure(self, views: Views, runs: int) -> list[Measured]:
         """Loss, or violation, of every rule that trains."""
+        if not len(views[""].facts):
+            trained = tuple(one.rule.id for one in self.planned if one.backend is not Backend.NONE)
+            return [Measured(trained, nothing(views[""].facts).expand(len(trained), runs))] if trained else []
         found = [bundle.measure(views, runs) for bundle in self.bundles]
         for one in self.planned:
             if one.grounded is not None:
@@ -155,6 +159,12 @@ class Layout:
         if self.semantics.root != 1:
             means = (means + TINY) ** (1 / self.semantics.root)
         return Measured((rule,), means if len(means) == 1 else means.mean(0, keepdim=True))
+
+
+def nothing(facts: Facts) -> Tensor:
+    """Scalar 0 that hangs on all log-odds, so that it can be trained on."""
+    said = (value.sum() * 0 for value in facts.values.values() if value.is_floating_point())
+    return sum(said, torch.zeros((), device=facts.objects.device))
 
 
 def _read(source: Source, views: Views) -> Tensor:

@@ -14,7 +14,7 @@ from kg import Rule, RulekdError, parse
 from kg.errors import unknown
 from kg.formulas import Atom, Formula, Under
 from rulekd.constraints.grounded import Grounded, parts_of
-from rulekd.constraints.layout import Layout, Measured
+from rulekd.constraints.layout import Layout, Measured, nothing
 from rulekd.constraints.literals import Reader
 from rulekd.constraints.plan import Planned
 from rulekd.facts import Facts
@@ -32,7 +32,7 @@ class Reading(Mapping[str, "RuleReading"]):
     """One pass of the constraints over a batch. ``reading.loss`` trains; the rest is computed when it is asked for.
 
     planned: the rules that are read. layout, soft_layout: what computes their losses and their violations. weights:
-    of the rules in ``loss``, by id.
+    of the rules in ``loss``, by id. unread: rules that could not be read, by name, and why.
     """
 
     planned: tuple[Planned, ...]
@@ -41,6 +41,7 @@ class Reading(Mapping[str, "RuleReading"]):
     weights: Mapping[str, float]
     view: View
     images: Mapping[str, View]
+    unread: Mapping[str, str] = field(default_factory=dict)
     _kept: dict[int, list[Measured]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -57,8 +58,7 @@ class Reading(Mapping[str, "RuleReading"]):
             total = means.sum() if total is None else total + means.sum()
             whole += count
         if total is None:
-            learned = (value.sum() * 0 for value in self.view.facts.values.values() if value.is_floating_point())
-            return sum(learned, torch.zeros((), device=self.view.facts.objects.device))
+            return nothing(self.view.facts)
         return total if whole == 1 else total / whole if whole else total * 0
 
     @property
@@ -104,6 +104,14 @@ class Reading(Mapping[str, "RuleReading"]):
         A rule that is obeyed because its body is never said to be true teaches nothing. ``other`` is a reading of the
         same scenes by what is to be learned from, a teacher or labels.
         """
+        missing = [one.rule.name for one in self.planned if one.rule.id not in set(other)]
+        if missing or len(self.view.facts) != len(other.view.facts):
+            raise RulekdError(
+                f"the other reading lacks {', '.join(missing)}"
+                if missing
+                else f"one reading is of {len(self.view.facts)} scenes, the other of {len(other.view.facts)}",
+                hint="Read the same scenes with the same constraints.",
+            )
         found = {}
         for rule, one in self.items():
             here, there = one.live, other[rule].live

@@ -88,7 +88,7 @@ class Rules(Transfer):
 
     def loss(self, step: Step) -> Tensor:
         """(R,) >= 0; 0 where the student obeys all rules, or is unsure enough that it may."""
-        reading = self.constraints(step.logits, mask=step.batch.scenes.mask, scenes=step.batch.scenes)
+        reading = self.constraints(step.logits, mask=step.batch.scenes.mask, scenes=step.batch.scenes, views={})
         equality = {one.rule.id for one in self.constraints.planned if one.backend is Backend.CONSISTENCY}
         terms: list[Tensor] = []
         losses = reading.losses_by_run(step.runs)

@@ -56,13 +56,13 @@ class Watch:
             return None
         spread = torch.linspace(0, len(scenes) - 1, min(SCENES, len(scenes))).round().long()
         some = scenes.select(spread)
-        reading = constraints(teacher.facts(some).values, mask=some.scenes.mask, scenes=some.scenes)
+        reading = constraints(teacher.facts(some).values, mask=some.scenes.mask, scenes=some.scenes, views={})
         return cls(constraints, student, some, {rule: one.live for rule, one in reading.items()})
 
     def __call__(self) -> dict[str, State]:
         """By rule name."""
         answers = self.student.facts(self.scenes).values
-        reading = self.constraints(answers, mask=self.scenes.scenes.mask, scenes=self.scenes.scenes)
+        reading = self.constraints(answers, mask=self.scenes.scenes.mask, scenes=self.scenes.scenes, views={})
         found = {}
         for rule, one in reading.items():
             broken = round((one.strict or 0.0) * one.live)

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+import kg
 import rulekd
 from kg import RulekdError
 from rulekd.scenes import Scenes
@@ -60,3 +61,69 @@ def test_a_view_needs_the_predicates_that_are_read_in_it_and_no_others() -> None
         constraints(values, views={"miror_x": turned["mirror_x"]})
     with pytest.raises(RulekdError, match="the view 'mirror_x': 2 scenes of 5 objects"):
         constraints(values, views={"mirror_x": logits(2, 5)})
+
+
+def test_a_law_whose_view_is_not_given_is_named_and_not_left_out_in_silence() -> None:
+    constraints = rulekd.compile([MIRROR, LAW])
+    with pytest.warns(UserWarning, match="1 of 2 rules are not read, as no views are given"):
+        reading = constraints(logits())
+    assert list(reading.unread.values()) == ["no view 'mirror_x' was given"]
+    assert [one.rule.id for one in reading.values()] == [constraints.rules[1].id]
+    assert constraints(logits(), views={}).unread == reading.unread, "said on purpose: no warning"
+    assert constraints(logits(), views={"mirror_x": logits()}).unread == {}
+
+
+RULES = {
+    "clause": LAW,
+    "equality": "left_of(a, b) <-> right_of(b, a)",
+    "count": "exactly_one(left_of(a, b), right_of(a, b), level(a, b))",
+    "quantifier": "big(a) -> exists b: left_of(a, b)",
+    "one object": "big(a) -> red(a)",
+    "of the scene": "full() -> exists a: big(a)",
+}
+
+
+@pytest.mark.parametrize("semantics", ["coherent", "product", "exact"])
+@pytest.mark.parametrize("chosen", [*RULES, "all"])
+@pytest.mark.parametrize("shape", [(0, 3), (0, 0), (2, 0), (2, 1), (2, 2)], ids=str)
+def test_no_scenes_and_no_objects_cost_nothing_and_train(semantics: str, chosen: str, shape: tuple[int, int]) -> None:
+    batch, size = shape
+    values = {name: torch.randn(batch, size, size) for name in ("left_of", "right_of", "level")}
+    values |= {name: torch.randn(batch, size) for name in ("big", "red")} | {"full": torch.randn(batch)}
+    values = {name: value.requires_grad_() for name, value in values.items()}
+    rules = list(RULES.values()) if chosen == "all" else [RULES[chosen]]
+    constraints = rulekd.compile(rules, semantics, p=2)
+    reading = constraints(values)
+    assert bool(reading.loss.isfinite())
+    assert batch or reading.loss.item() == 0
+    reading.loss.backward()
+    assert all(value.grad is None or bool(value.grad.isfinite().all()) for value in values.values())
+    for one in reading.values():
+        assert batch or (one.live, one.strict, one.worst()) == (0, None, [])
+        if one.rule.name not in constraints.untrained:
+            assert math.isfinite(one.violation)
+            assert batch or (one.conditional, one.silent) == (None, 0)
+
+
+def test_what_compile_is_given_must_fit_the_vocabulary() -> None:
+    words = kg.Vocabulary({"left_of": 2, "big": 1})
+    with pytest.raises(RulekdError, match=r"unknown predicate 'lef_of'.*\n.*'left_of'"):
+        rulekd.compile(["lef_of(a, b) -> big(a)"], vocabulary=words)
+    with pytest.raises(RulekdError, match="'big' takes 1 arguments and is given 2"):
+        rulekd.compile(["left_of(a, b) -> big(a, b)"], vocabulary=words)
+    with pytest.raises(RulekdError, match=r"'big' has 2 arguments .* and 1 elsewhere"):
+        rulekd.compile(["big(a) -> left_of(a, a)", "left_of(a, b) -> big(a, b)"])
+
+
+def test_misspelt_logits_are_named() -> None:
+    wanted = r"needs logits of an unknown predicate 'left_of'; known: lft_of, on\n.*'lft_of'"
+    with pytest.raises(RulekdError, match=wanted):
+        rulekd.compile([LAW, "on(a, b) -> ~on(b, a)"])({"lft_of": torch.randn(2, 3, 3), "on": torch.randn(2, 3, 3)})
+
+
+def test_readings_of_other_rules_or_scenes_are_not_compared() -> None:
+    reading = rulekd.compile([LAW])(logits())
+    with pytest.raises(RulekdError, match=r"lacks transitive\(left_of\)"):
+        reading.vacuous(rulekd.compile(["left_of(a, b) -> ~left_of(b, a)"])(logits()))
+    with pytest.raises(RulekdError, match="one reading is of 2 scenes, the other of 3"):
+        reading.vacuous(rulekd.compile([LAW])(logits(3)))
