@@ -47,6 +47,11 @@ class Facts:
     _kept: dict[tuple[str, str | int], Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping):
+            raise RulekdError(
+                f"values are a {type(self.values).__name__}",
+                hint="Give tensors by predicate: {'left_of': tensor, ...}.",
+            )
         if not self.values:
             raise RulekdError("facts without predicates", hint="Give at least one tensor by predicate name.")
         for name, handed in (*self.values.items(), ("", self.mask)):

@@ -53,6 +53,11 @@ class Predictor:
         thresholds: Mapping[str, float] | None = None,
         slots: int | None = None,
     ) -> None:
+        if not isinstance(module, nn.Module):
+            raise RulekdError(
+                f"the network is a {type(module).__name__}, no torch.nn.Module",
+                hint="Put it into a module whose forward calls it: its weights and mode are asked for.",
+            )
         self.module = module
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
         self.inputs = inputs

@@ -235,8 +235,45 @@ MINING: dict[str, Row] = {
     ),
     "a family that is none": (
         lambda: rulekd.extract(network(), scenes(), families=["algebar"]),
-        ("'algebar'",),
-        "algebra, pairs",
+        ("'algebar'", "known: algebra"),
+        "'algebra'",
+    ),
+    "a family that is no list": (
+        lambda: rulekd.mine(Facts({"near": TWO}), families="algebra"),
+        ("families are 'algebra'",),
+        "a list",
+    ),
+    "no family": (lambda: rulekd.mine(Facts({"near": TWO}), families=[]), ("families are []",), "None for all"),
+    "a budget that is no number": (
+        lambda: rulekd.mine(Facts({"near": TWO}), budget_seconds="20"),  # type: ignore[arg-type]
+        ("budget of '20' seconds",),
+        "above 0",
+    ),
+    "a tolerance that is a text": (
+        lambda: rulekd.mine(Facts({"near": TWO}), tolerance="0.1"),  # type: ignore[arg-type]
+        ("tolerance of '0.1'",),
+        "above 0",
+    ),
+    "progress that cannot be told": (
+        lambda: rulekd.mine(Facts({"near": TWO}), progress=3),  # type: ignore[arg-type]
+        ("progress is 3",),
+        "a function",
+    ),
+    "labels that are none": (
+        lambda: rulekd.mine(Facts({"near": TWO}), labels={"near": TWO}),  # type: ignore[arg-type]
+        ("labels are a dict",),
+        "rulekd.Facts",
+    ),
+    "a network that is a function": (
+        lambda: rulekd.Predictor(lambda x: x, {"near": 2}, inputs=lambda s: s.mask),  # type: ignore[arg-type]
+        ("a function, no torch.nn.Module",),
+        "forward",
+    ),
+    "facts that are a list": (lambda: Facts([TWO]), ("values are a list",), "by predicate"),  # type: ignore[arg-type]
+    "a set of unknown predicates": (
+        lambda: Facts({"near": TWO}, exclusive=(("near", "far"),)),
+        ("unknown predicate 'far'", "known: near"),
+        "",
     ),
     "a transform that is none": (
         lambda: rulekd.extract(network(), scenes(), transforms=["miror_x"]),

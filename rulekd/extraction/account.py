@@ -9,7 +9,7 @@ from rulekd.extraction.discovery import Proposals
 from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
 from rulekd.extraction.refutation import unreliable
 from rulekd.extraction.source import Source
-from rulekd.extraction.watch import Watch
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 
 
@@ -21,6 +21,21 @@ def settled(facts: Facts) -> list[str]:
         if len(said) and bool((said == said[0]).all()):
             word = "always" if said[0] else "never"
             notes.append(f"{name}: {word} true in the network's answers about {len(said):,} groundings")
+    return notes
+
+
+def misread(facts: Facts) -> list[str]:
+    """What was given in a form that hardly anybody means, or that no family reads."""
+    notes = []
+    for name, value in facts.values.items():
+        if value.dim() > 3:
+            notes.append(f"{name}: relations of {value.dim() - 1} objects are read by no family")
+        said = value[facts.validity(name)] if value.is_floating_point() else value.new_zeros(0)
+        if len(said) and float(said.min()) >= 0 and float(said.max()) <= 1 and bool(((said > 0) & (said < 1)).any()):
+            notes.append(
+                f"{name}: all values lie between 0 and 1 and are read as log-odds, so that all are true; "
+                "probabilities p are given as torch.logit(p)"
+            )
     return notes
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from kg import Atom, RulekdError
-from rulekd.extraction.watch import Watch
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 
 #: Whole numbers up to here are exact in float32.

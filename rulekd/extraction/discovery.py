@@ -11,7 +11,7 @@ from torch import Tensor
 from kg import Atom, Definition, Formula, Transform, Triple
 from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.watch import Watch
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
 

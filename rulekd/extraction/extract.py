@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
+from kg.errors import unknown
 from rulekd.extraction import betting
-from rulekd.extraction.account import account, doubts, settled
+from rulekd.extraction.account import account, doubts, misread, settled
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
@@ -33,8 +34,8 @@ from rulekd.extraction.pairs import pairs
 from rulekd.extraction.probing import probed
 from rulekd.extraction.refutation import ERROR_CAP
 from rulekd.extraction.source import Source
+from rulekd.extraction.stopwatch import Missed, Report, Watch
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
-from rulekd.extraction.watch import Missed, Report, Watch
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
 from rulekd.predictor import Predictor, labels_as_facts
@@ -63,6 +64,31 @@ UNCOUNTED = ("conjunctions", "concepts", "transforms", *FITTED)
 
 #: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
 TOLERANCE = 0.10
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. tolerance: largest violation rate of a law; stated: somebody named it. families: in the order
+    in which they are examined; named: somebody chose them."""
+
+    tolerance: float
+    stated: bool
+    families: tuple[str, ...]
+    named: bool
+
+    @classmethod
+    def of(cls, tolerance: float | None, families: Sequence[str] | None) -> Request:
+        """Checked, before any work is done."""
+        limit = TOLERANCE if tolerance is None else tolerance
+        if not isinstance(limit, int | float) or not 0 < limit < 1:
+            raise RulekdError(f"a tolerance of {limit!r}", hint="Give a violation rate above 0 and below 1.")
+        if families is not None and (isinstance(families, str) or not families):
+            raise RulekdError(f"families are {families!r}", hint='Give a list, ["algebra", "pairs"], or None for all.')
+        for name in families or ():
+            if name not in FAMILIES:
+                raise unknown("family", name, FAMILIES)
+        chosen = tuple(name for name in FAMILIES if name in (families or FAMILIES))
+        return cls(float(limit), tolerance is not None, chosen, families is not None)
 
 
 @dataclass(frozen=True)
@@ -102,10 +128,11 @@ def mine(
     >>> [rule.name for rule in graph.axioms()][:2]
     ['transitive(left_of)', 'inverse(left_of, right_of)']
     """
-    if not isinstance(facts, Facts):
-        raise RulekdError(
-            f"mine() was given a {type(facts).__name__}", hint="Give rulekd.Facts({'left_of': tensor, ...})."
-        )
+    for what, given in (("facts", facts), *([] if labels is None else [("labels", labels)])):
+        if not isinstance(given, Facts):
+            raise RulekdError(
+                f"{what} are a {type(given).__name__}", hint="Give rulekd.Facts({'left_of': tensor, ...})."
+            )
     for name, value in facts.values.items():
         bad = (torch.isnan(value) & facts.validity(name)).nonzero()
         if len(bad):
@@ -119,8 +146,9 @@ def mine(
             "about the same objects",
             hint="Give both the same scenes, padding and mask.",
         )
+    asked = Request.of(tolerance, families)
     whole, watch = Part(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
-    return _mine(whole, tolerance, families, Provenance(source="mined"), (), facts.vocabulary, watch)
+    return _mine(whole, asked, Provenance(source="mined"), (), facts.vocabulary, watch)
 
 
 def extract(
@@ -147,6 +175,7 @@ def extract(
     tolerance, families: as for ``mine``; so is budget_seconds, which counts the asking too. A hunt and a probe have
     seconds of their own.
     """
+    asked = Request.of(tolerance, families)
     started, watch = time.monotonic(), Watch.of(progress, budget_seconds)
     if not isinstance(teacher, Predictor):
         raise RulekdError(
@@ -163,7 +192,7 @@ def extract(
             f"all {len(scenes)} scenes belong to the test part, which extraction never reads",
             hint="Pass the whole set; it is split by group.",
         )
-    wanted = transforms if "transforms" in (families or FAMILIES) else ()
+    wanted = transforms if "transforms" in asked.families else ()
     whole = _asked(teacher, kept, wanted, seed, notes, watch)
     notes += settled(whole.facts)
     provenance = Provenance(
@@ -178,8 +207,7 @@ def extract(
     )
     graph = _mine(
         whole,
-        tolerance,
-        families,
+        asked,
         provenance,
         tuple(notes),
         teacher.vocabulary,
@@ -188,8 +216,7 @@ def extract(
         lambda made: teacher.facts(SceneSet(made)),
     )
     if probe is not None:
-        limit = TOLERANCE if tolerance is None else tolerance
-        graph = probed(graph, teacher, kept, probe, tolerance=limit, progress=_told(progress, "probes"))
+        graph = probed(graph, teacher, kept, probe, tolerance=asked.tolerance, progress=_told(progress, "probes"))
     if hunt is not None:
         graph = hunted(graph, teacher, kept, hunt, progress=_told(progress, "hunts"))
     return graph.with_notes(f"extraction took {time.monotonic() - started:.1f} s")
@@ -238,8 +265,7 @@ def held_out(facts: Facts) -> Tensor:
 
 def _mine(
     whole: Part,
-    tolerance: float | None,
-    families: Sequence[str] | None,
+    asked: Request,
     provenance: Provenance,
     notes: tuple[str, ...],
     vocabulary: Vocabulary,
@@ -247,26 +273,23 @@ def _mine(
     scenes: SceneSet | None = None,
     ask: Callable[[Scenes], Facts] | None = None,
 ) -> KnowledgeGraph:
-    limit = TOLERANCE if tolerance is None else tolerance
-    if not 0 < limit < 1:
-        raise RulekdError(f"a tolerance of {limit}", hint="Give a violation rate above 0 and below 1.")
     check_size(whole.facts)
     confirmation = held_out(whole.facts)
-    if whole.facts.independent(confirmation) < max(MIN_UNITS, betting.units_needed(limit, LEVEL)):
+    if whole.facts.independent(confirmation) < max(MIN_UNITS, betting.units_needed(asked.tolerance, LEVEL)):
         confirmation = torch.zeros_like(confirmation)
     seen = (~confirmation).nonzero().flatten()
     found = suspicions(whole.facts.select(seen))
     source = _source(whole.facts, whole.images, whole.scenes, found)
-    given = replace(_discovery(source, seen), ask=ask, watch=watch, unasked=not families)
+    given = replace(_discovery(source, seen), ask=ask, watch=watch, unasked=not asked.named)
     parts = [given]
     data = None
     if whole.labels is not None:
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP, watch=watch, unasked=not families))
+        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP, watch=watch, unasked=not asked.named))
     few = _few(whole, given)
-    origin, counted = _propose(parts, few, families, provenance, watch)
-    bar = Bar(limit, tolerance is not None, confirmation, sum(proposals.examined for _, proposals in counted))
+    origin, counted = _propose(parts, few, asked.families, provenance, watch)
+    bar = Bar(asked.tolerance, asked.stated, confirmation, sum(proposals.examined for _, proposals in counted))
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     chosen = list(origin)[: affordable(list(origin), source, watch.left)]
     unjudged = len(origin) - len(chosen)
@@ -288,7 +311,12 @@ def _mine(
         rules,
         worlds=_worlds(source.view, cited),
         provenance=provenance,
-        notes=(*notes, *account(counted, judged, whole.facts, bar, watch, unjudged), *doubts(source)),
+        notes=(
+            *misread(whole.facts),
+            *notes,
+            *account(counted, judged, whole.facts, bar, watch, unjudged),
+            *doubts(source),
+        ),
         triples=measured(
             [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
         ),
@@ -299,17 +327,14 @@ def _mine(
 def _propose(
     parts: Sequence[Discovery],
     few: Discovery | None,
-    families: Sequence[str] | None,
+    families: Sequence[str],
     provenance: Provenance,
     watch: Watch,
 ) -> tuple[dict[Formula, Provenance], list[tuple[str, Proposals]]]:
     """Every candidate with its origin, and what each family examined."""
     origin: dict[Formula, Provenance] = {}
     counted = []
-    names = sorted(families or FAMILIES, key=[*FAMILIES, *(families or ())].index)
-    for name in names:
-        if name not in FAMILIES:
-            raise RulekdError(f"unknown family {name!r}", hint=f"Known: {', '.join(FAMILIES)}.")
+    for name in families:
         # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
         looked_at = parts if few is None or name not in FITTED else [few]
         if name in UNCOUNTED and watch.over:
@@ -320,7 +345,7 @@ def _propose(
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
-        watch.tell("families", len(counted), len(names))
+        watch.tell("families", len(counted), len(families))
     return origin, counted
 
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or
 from rulekd.extraction.counting import EXACT_FLOAT32, blocks, once
-from rulekd.extraction.watch import Watch
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 

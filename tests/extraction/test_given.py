@@ -44,7 +44,7 @@ def test_a_tiny_tolerance_says_how_many_units_it_needs() -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: rulekd.mine({"r": torch.zeros(1, 2, 2)}), "mine\\(\\) was given a dict"),  # type: ignore[arg-type]
+        (lambda: rulekd.mine({"r": torch.zeros(1, 2, 2)}), "facts are a dict"),  # type: ignore[arg-type]
         (lambda: rulekd.extract(torch.nn.Linear(1, 1), None), "the teacher is a Linear"),  # type: ignore[arg-type]
         (lambda: rulekd.compile(None), "no rule"),  # type: ignore[arg-type]
         (lambda: rulekd.compile(["r(a)"], p="2"), "p is '2'"),  # type: ignore[arg-type]
@@ -63,3 +63,20 @@ def test_a_graph_too_large_to_be_counted_says_what_it_would_take() -> None:
     facts = Facts({f"r{place}": torch.zeros(1, 2600, 2600, dtype=torch.bool) for place in range(10)})
     with pytest.raises(RulekdError, match=r"10 relations over scenes of 2,600 objects .* 1\.0 GiB a scene"):
         rulekd.mine(facts)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4), (5, 0, 0), (5, 1, 1), (5, 0), (0, 3), (1, 4, 4), (4,)], ids=str)
+def test_scenes_without_anything_to_ask_about_yield_nothing(shape: tuple[int, ...]) -> None:
+    values = {"p": torch.zeros(shape, dtype=torch.bool), "q": torch.ones(shape, dtype=torch.bool)}
+    graph = rulekd.mine(Facts(values))
+    assert not any(rule.evidence is not None and rule.evidence.confirmed for rule in graph.rules())
+    assert any("nothing was confirmed" in note for note in graph.notes)
+
+
+def test_what_is_given_in_a_form_that_nobody_means_is_noted() -> None:
+    chances = torch.rand(30, 4, 4, generator=torch.Generator().manual_seed(0))
+    notes = rulekd.mine(Facts({"near": chances, "far": chances.logit(), "zero": chances.round()})).notes
+    assert [note for note in notes if "torch.logit" in note] == [note for note in notes if note.startswith("near: all")]
+    between = torch.rand(30, 4, 4, 4) < 0.5
+    notes = rulekd.mine(Facts({"near": chances.logit(), "between": between})).notes
+    assert "between: relations of 3 objects are read by no family" in notes

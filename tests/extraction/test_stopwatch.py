@@ -14,7 +14,7 @@ import rulekd
 from kg import KnowledgeGraph, RulekdError
 from rulekd.extraction import counting
 from rulekd.extraction.counting import count_chains
-from rulekd.extraction.watch import Watch
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor
 from rulekd.scenes import SceneSet, rooms
@@ -73,7 +73,9 @@ def test_chains_are_counted_on_the_scenes_that_were_reached(facts: Facts, monkey
 
     watch = Short(lambda _, done, __: told.append(done))
     counts = count_chains(facts, watch)
-    scenes = round(watch.missed["compositions"].reached * math.ceil(400 / step)) * step
+    reached = watch.missed["compositions"].reached
+    assert reached is not None
+    scenes = round(reached * math.ceil(400 / step)) * step
     alone = count_chains(facts.select(torch.arange(scenes)))
     assert 0 < scenes < 400
     assert torch.equal(counts.live, alone.live)

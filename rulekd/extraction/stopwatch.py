@@ -24,18 +24,18 @@ _Part = TypeVar("_Part")
 
 @dataclass(frozen=True)
 class Missed:
-    """What was not finished when the time was up. reached: the share of its scenes that were; candidates: None where
-    their number is known only when they are made."""
+    """What was not finished when the time was up. reached: the share of its scenes that were, None for some part of
+    what has no known whole; candidates: None where their number is known only when they are made."""
 
     what: str
-    reached: float
+    reached: float | None
     candidates: int | None
 
     def __str__(self) -> str:
         number = "its candidates" if self.candidates is None else f"{self.candidates:,} candidates"
         if self.reached == 0:
             return f"{self.what}: {number} not examined, the time was used up"
-        if self.candidates is None:
+        if self.candidates is None or self.reached is None:
             return f"{self.what}: not all of {number} examined, the time was used up"
         return (
             f"{self.what}: {number} examined on {self.reached:.0%} of the scenes of the discovery part only, the time "
@@ -59,10 +59,12 @@ class Watch:
     @classmethod
     def of(cls, report: Report | None, seconds: float | None) -> Watch:
         """From now on; seconds: None = as long as it takes."""
+        if report is not None and not callable(report):
+            raise RulekdError(f"progress is {report!r}", hint="Give a function of (what, done, of), or None.")
         if seconds is None:
             return cls(report)
-        if not 0 < seconds < math.inf:
-            raise RulekdError(f"a budget of {seconds} seconds", hint="Give a number above 0, or None for no limit.")
+        if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise RulekdError(f"a budget of {seconds!r} seconds", hint="Give a number above 0, or None for no limit.")
         now = time.monotonic()
         return cls(report, now + PROPOSING * seconds, now + seconds)
 
@@ -78,7 +80,7 @@ class Watch:
 
     def begun(self, what: str) -> bool:
         """Was at least some of it done, or was there time for all?"""
-        return what not in self.missed or self.missed[what].reached > 0
+        return what not in self.missed or self.missed[what].reached != 0
 
     def parts(self, what: str, candidates: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """The parts of the scenes on which so many candidates are counted, as long as there is time.
@@ -104,8 +106,7 @@ class Watch:
         """Pieces of work that are made one by one, as long as there is time."""
         for done, piece in enumerate(pieces):
             if self.over:
-                # Half stands for "some": how many there would have been is not known.
-                self.missed[what] = Missed(what, 0.5 if done else 0.0, None)
+                self.missed[what] = Missed(what, None if done else 0.0, None)
                 return
             yield piece
 
