@@ -14,6 +14,7 @@ from kg.errors import FormulaError, RulekdError
 from kg.formulas import Formula
 from kg.naming import name_of
 from kg.normal import canonical
+from kg.tables import percent, rate_text
 from kg.text import MAX_TEXT
 
 __all__ = [
@@ -110,6 +111,15 @@ class Ledger:
         0.985
         """
         return 1 - self.violations / self.support if self.support else None
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> print(Ledger(200, 3, 40, 0.012, (0.002, 0.06)))
+        3 of 200 live groundings break it, in 40 units; violation rate 1.2 %, 95 %: 0.20 to 6.00 %
+        """
+        broken = f"{self.violations:,} of {self.support:,} live groundings break it, in {self.units:,} units"
+        return f"{broken}; violation rate {percent(self.rate)}, 95 %: {rate_text(self.interval)}"
 
 
 class Verdict(Enum):
@@ -270,6 +280,18 @@ class Evidence:
             if value is not None and (math.isnan(value) or not 0 <= value <= 1):
                 raise RulekdError(f"{name} is {value!r}", hint="A p-value lies between 0 and 1; None where not tested.")
 
+    def __str__(self) -> str:
+        """A line a ledger, and whether it was confirmed."""
+        ledgers = (("teacher", self.teacher), ("undoubted", self.undoubted), ("data", self.data))
+        lines = [f"{name:9}  {ledger}" for name, ledger in ledgers if ledger is not None]
+        return "\n".join([*lines, f"tested     {self.tested}"])
+
+    @property
+    def tested(self) -> str:
+        """Whether it was confirmed, and at what tolerance."""
+        verdict = "confirmed" if self.confirmed else "not confirmed"
+        return f"{verdict} at a tolerance of {percent(self.tolerance)}"
+
     @property
     def citations(self) -> tuple[Citation, ...]:
         """Every grounding that is cited, of given scenes and of made ones."""
@@ -325,7 +347,7 @@ class Provenance:
     why: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rule:
     """A formula with evidence, provenance and status.
 
@@ -381,6 +403,31 @@ class Rule:
     def entailed(self) -> bool:
         """Does it follow from other rules?"""
         return bool(self.entailed_by)
+
+    @property
+    def standing(self) -> str:
+        """What a person said of it (accepted, rejected), or the tests (confirmed, not confirmed, habit), or suggested.
+
+        >>> from kg import parse
+        >>> Rule(parse("near(a, b) -> near(b, a)"), Evidence(Ledger(200, 3))).standing
+        'not confirmed'
+        """
+        if self.status is not Status.SUGGESTED:
+            return str(self.status.value)
+        if self.kind is Kind.HABIT:
+            return "habit"
+        if self.evidence is None:
+            return "suggested"
+        return "confirmed" if self.evidence.confirmed else "not confirmed"
+
+    def __repr__(self) -> str:
+        broken = (
+            "" if self.evidence is None else f", broken in {self.evidence.violations:,} of {self.evidence.support:,}"
+        )
+        return f"Rule({self.text!r}, {self.standing}{broken})"
+
+    def __str__(self) -> str:
+        return self.text
 
     def with_status(self, status: Status, why: str = "") -> Rule:
         """The rule with another status; a reason, where given, goes into its provenance."""

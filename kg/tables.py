@@ -2,24 +2,88 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final
 
+#: Characters of a cell; and of a column that is wrapped, however narrow the terminal.
 WIDEST: Final = 72
+NARROWEST: Final = 24
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], wrapped: int | None = None, width: int | None = None) -> list[str]:
     """Lines with the columns below each other, the first row underlined; cells over WIDEST are shortened.
+
+    wrapped: the column that goes on over several lines, so that all fit into the width; by default the terminal's, 120
+    where there is none.
 
     >>> print("\\n".join(aligned([["name", "support"], ["near", "12"]])))
     name  support
     ----  -------
     near  12
     """
-    short = [[cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 3]}..." for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*short, strict=True)]
-    lines = [short[0], ["-" * width for width in widths], *short[1:]]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    cells = [
+        [
+            cell if place == wrapped or len(cell) <= WIDEST else f"{cell[: WIDEST - 3]}..."
+            for place, cell in enumerate(row)
+        ]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if wrapped is not None:
+        others = sum(widths) - widths[wrapped] + 2 * (len(widths) - 1)
+        room = (shutil.get_terminal_size((120, 24)).columns if width is None else width) - others
+        widths[wrapped] = min(widths[wrapped], max(NARROWEST, room))
+    lines = []
+    for row in [cells[0], ["-" * width for width in widths], *cells[1:]]:
+        folded = [_folded(cell, widths[place]) if place == wrapped else [cell] for place, cell in enumerate(row)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            lines.append("  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip())
+    return lines
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Lines of at most that width, further ones indented; an atom such as ``on(a, b)`` is not parted.
+
+    >>> _folded("on(a, b) & on(b, c) -> above(a, c)", 20)
+    ['on(a, b) & on(b, c)', '  -> above(a, c)']
+    """
+    whole = re.sub(r"\w\([^()]*\)", lambda atom: atom.group().replace(" ", "\0"), text)
+    lines = textwrap.wrap(whole, width, subsequent_indent="  ", break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines] or [""]
+
+
+def fields(values: Sequence[tuple[str, str]]) -> str:
+    """One named value a line; values of several lines are indented under the first.
+
+    >>> print(fields([("name", "near"), ("rate", "2 %")]))
+    name  near
+    rate  2 %
+    """
+    width = max((len(name) for name, _ in values), default=0)
+    return "\n".join(
+        f"{name:{width}}  " + value.replace("\n", "\n" + " " * (width + 2)) for name, value in values if value
+    )
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction in per cent, with as many digits as it needs; a dash where it is unknown.
+
+    >>> percent(0.0123), percent(0.00004), percent(None), percent(1.0), percent(0.0)
+    ('1.2 %', '0.004 %', '-', '100 %', '0 %')
+    """
+    if fraction is None:
+        return "-"
+    if fraction in (0, 1):
+        return f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.3g} %" if fraction < 0.0005 else f"{100 * fraction:.1f} %"
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -14,7 +14,7 @@ from kg.errors import unknown
 from rulekd.truth import along, real_groundings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Facts:
     """Truth of every grounding of every predicate in a batch of scenes.
 
@@ -96,6 +96,18 @@ class Facts:
 
     def __len__(self) -> int:
         return self.objects.shape[0]
+
+    def __repr__(self) -> str:
+        """What it is about, never the tensors.
+
+        >>> Facts({"near": torch.zeros(2, 3, 3), "chair": torch.zeros(2, 3, dtype=torch.bool)})
+        Facts(2 scenes of up to 3 objects: near/2 log-odds, chair/1 given)
+        """
+        kinds = {
+            name: f"{name}/{value.dim() - 1} {'given' if value.dtype == torch.bool else 'log-odds'}"
+            for name, value in self.values.items()
+        }
+        return f"Facts({len(self):,} scenes of up to {self.objects.shape[1]:,} objects: {', '.join(kinds.values())})"
 
     @property
     def objects(self) -> Tensor:

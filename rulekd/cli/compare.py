@@ -10,8 +10,10 @@ import typer
 
 from kg.errors import RulekdError
 from rulekd.cli.completing import networks, run_folders
+from rulekd.cli.given import check_scenes, load_graph, load_scenes, refuse_existing, settings_of
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
+from rulekd.run_files import FINISHED
 
 
 def compare(
@@ -52,17 +54,9 @@ def compare(
     The arms: labels only; soft labels only; soft labels with law augmentation alone; shuffled rules; everything. All
     take equal steps and are paired by seed; everything is held against each control, and against the teacher.
     """
-    # training brings torch
-    from rulekd.cli.given import load_graph, load_scenes, refuse_existing, settings_of
-    from rulekd.cli.networks import load_student, load_teacher
-    from rulekd.distillation import Labels, Rules, SoftLabels
-    from rulekd.distillation import compare as compare_students
-    from rulekd.extraction import extract
-    from rulekd.predictor import Predictor
-    from rulekd.run_files import FINISHED
-
     folder = folder_for(out, resume)
     refuse_existing(folder, resume=resume, left=FINISHED)
+    check_scenes(scenes)
     if seeds < 1:
         raise RulekdError(f"--seeds is {seeds}", hint="Give 1 or more; 10 for a verdict.")
     if Path(student).is_dir():
@@ -70,9 +64,16 @@ def compare(
             f"--student {student} is a run directory: every seed would start from its weights",
             hint="Name a built-in network, or module:build.",
         )
+    graph = None if kg is None else load_graph(kg)
+    # training brings torch
+    from rulekd.cli.networks import load_student, load_teacher
+    from rulekd.distillation import Labels, Rules, SoftLabels
+    from rulekd.distillation import compare as compare_students
+    from rulekd.extraction import extract
+    from rulekd.predictor import Predictor
+
     settings = settings_of(epochs, steps, batch_size, learning_rate, device)
     beside = [SoftLabels(temperature), *([Labels(labels_weight)] if labels_weight else [])]
-    graph = None if kg is None else load_graph(kg)
     pupil = load_student(student, load_scenes(scenes), 0)
     master = load_teacher(teacher, pupil.scenes)
 

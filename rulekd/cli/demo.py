@@ -10,10 +10,9 @@ import typer
 
 from kg import Rule, in_words
 from kg.errors import RulekdError
-from kg.tables import aligned, rate_text
+from kg.tables import aligned, percent, rate_text
 from rulekd.cli.manners import JsonFlag, answer
 from rulekd.cli.progress import progress
-from rulekd.cli.tables import percent
 
 if TYPE_CHECKING:
     from rulekd.demo import Demonstration, Settings

@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
+from kg.tables import fields
 from rulekd.cli.manners import NO, JsonFlag, answer
-from rulekd.cli.tables import fields
 
 OLDEST_PYTHON = (3, 11)
 

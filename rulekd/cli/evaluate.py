@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
+from kg.tables import fields
 from rulekd.cli.completing import run_folders
+from rulekd.cli.given import check_scenes, load_graph, load_scenes
 from rulekd.cli.manners import NO, JsonFlag, answer, log
-from rulekd.cli.tables import fields, percent
+from rulekd.run_files import read_record
 
 if TYPE_CHECKING:
     from kg import KnowledgeGraph
@@ -78,16 +80,17 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Measure the student of a run on scenes that it did not learn from. Exit code 1 when a gate is missed."""
+    gates = [Gate.read(text, True) for text in fail_below or []]
+    gates += [Gate.read(text, False) for text in fail_above or []]
+    record = read_record(run)
+    if scenes is not None:
+        check_scenes(scenes)
     # networks and scenes bring torch
     from rulekd.cli.networks import load_teacher, load_trained
     from rulekd.distillation import evaluate as measure
-    from rulekd.run_files import read_record
     from rulekd.scenes.parts import check_part
 
-    gates = [Gate.read(text, True) for text in fail_below or []]
-    gates += [Gate.read(text, False) for text in fail_above or []]
     check_part(part)
-    record = read_record(run)
     given, graph = _scenes(scenes, record), _graph(kg, run)
     student = load_trained(run, given)
     named = teacher if teacher is not None else record.get("teacher")
@@ -99,7 +102,8 @@ def evaluate(
         _note_change(teacher is None, "teacher", record.get("teacher_fingerprint"), loaded.predictor.fingerprint)
     found = measure(student.predictor, judged.part(part), graph, master)
     values: dict[str, float | None] = {name: getattr(found, name) for name in MEASURES}
-    answer(values, _text(values, run, part, len(judged.part(part))), as_json=as_json)
+    about = [("run", str(run)), ("scenes", f"{len(judged.part(part))} of the part {part}")]
+    answer(values, fields([*about, *found.titled]), as_json=as_json)
     missed = [reason for gate in gates if (reason := gate.missed(values))]
     for reason in missed:
         log(f"gate missed: {reason}")
@@ -108,9 +112,6 @@ def evaluate(
 
 
 def _scenes(path: Path | None, record: Mapping[str, Any]) -> SceneSet:
-    # as above: scenes bring torch
-    from rulekd.cli.given import load_scenes
-
     if path is not None:
         return load_scenes(path)
     recorded = record.get("scenes")
@@ -128,24 +129,5 @@ def _note_change(default: bool, what: str, before: str | None, now: str) -> None
 
 
 def _graph(path: Path | None, run: Path) -> KnowledgeGraph | None:
-    # as above: what loads graphs here also loads scenes
-    from rulekd.cli.given import load_graph
-
     own = run / "graph.kg.json"
     return load_graph(path) if path is not None else load_graph(own) if own.exists() else None
-
-
-def _text(values: Mapping[str, float | None], run: Path, part: str, count: int) -> str:
-    def shown(name: str) -> str:
-        value = values[name]
-        return f"{value:,}" if name == "parameters" else percent(value)
-
-    heads: Sequence[tuple[str, str]] = (
-        ("macro-F1", "f1"),
-        ("macro-F1 at 0.5", "f1_at_half"),
-        ("average precision", "average_precision"),
-        ("rules violated", "violation"),
-        ("fidelity to teacher", "fidelity"),
-        ("parameters", "parameters"),
-    )
-    return fields([("run", str(run)), ("scenes", f"{count} of the part {part}"), *((h, shown(n)) for h, n in heads)])

@@ -9,6 +9,7 @@ import typer
 
 from kg.errors import RulekdError, unknown
 from rulekd.cli.completing import run_folders
+from rulekd.cli.given import check_fraction, check_scenes, load_scenes, refuse_existing
 from rulekd.cli.kg import record
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
@@ -47,23 +48,23 @@ def extract(
     as_json: JsonFlag = False,
 ) -> None:
     """Ask a network about scenes, and write the laws that it obeys as a knowledge graph."""
-    # networks and scenes bring torch
-    from rulekd.cli.given import check_fraction, load_scenes, refuse_existing
-    from rulekd.cli.networks import load_teacher
-    from rulekd.extraction import Effort
-    from rulekd.extraction.extract import FAMILIES
-    from rulekd.extraction.extract import extract as extract_rules
-
     refuse_existing(out)
-    wanted = [name.strip() for given in families or [] for name in given.split(",") if name.strip()]
-    for name in wanted:
-        if name not in FAMILIES:
-            raise unknown("family", name, FAMILIES)
+    check_scenes(scenes)
     limit = None if tolerance is None else check_fraction("--tolerance", tolerance)
     if not 0 < reach <= 1 or not seconds > 0:
         raise RulekdError(
             f"--reach is {reach}, --seconds {seconds}", hint="Give a share above 0, up to 1, and more than 0 seconds."
         )
+    # networks and scenes bring torch
+    from rulekd.cli.networks import load_teacher
+    from rulekd.extraction import Effort
+    from rulekd.extraction.extract import FAMILIES
+    from rulekd.extraction.extract import extract as extract_rules
+
+    wanted = [name.strip() for given in families or [] for name in given.split(",") if name.strip()]
+    for name in wanted:
+        if name not in FAMILIES:
+            raise unknown("family", name, FAMILIES)
     effort = Effort(reach=reach, seconds=seconds, seed=seed)
     loaded = load_teacher(teacher, load_scenes(scenes))
     with progress() as show:

@@ -1,23 +1,36 @@
-"""What several commands are given: scenes, a graph, a folder that must not exist yet, gates."""
+"""What several commands are given: scenes, a graph, a folder that must not exist yet, gates.
+
+What can be told without torch is told before it is loaded, which takes seconds.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
-from rulekd.distillation import Training
 from rulekd.run_files import CHECKPOINT, is_free
-from rulekd.scenes import SceneSet
+
+if TYPE_CHECKING:
+    from rulekd.distillation import Training
+    from rulekd.scenes import SceneSet
 
 
-def load_scenes(path: Path) -> SceneSet:
-    """The scenes of a file."""
+def check_scenes(path: Path) -> None:
+    """Raise where there is no file of scenes."""
     if not path.exists():
         raise FileFormatError(
             f"there is no file of scenes {str(path)!r}", hint="Check the path; `rulekd scenes generate` makes rooms."
         )
+
+
+def load_scenes(path: Path) -> SceneSet:
+    """The scenes of a file."""
+    from rulekd.scenes import SceneSet  # brings torch
+
+    check_scenes(path)
     return SceneSet.load(path)
 
 
@@ -58,6 +71,8 @@ def refuse_existing(out: Path, *, resume: bool = False, left: str = CHECKPOINT) 
 
 def settings_of(epochs: int | None, steps: int | None, batch_size: int, learning_rate: float, device: str) -> Training:
     """How to train, from the options that ``train`` and ``compare`` share: epochs or steps, 40 epochs unless said."""
+    from rulekd.distillation import Training  # brings torch
+
     if epochs is not None and steps is not None:
         raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
     return Training(

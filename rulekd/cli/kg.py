@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from kg import Citation, Hunt, KnowledgeGraph, Ledger, Probes, Rule, Status, in_words
-from kg.tables import aligned, rate_text
+from kg import Citation, Hunt, KnowledgeGraph, Probes, Rule, Status, in_words
+from kg.listing import rule_table
+from kg.tables import fields
 from rulekd.cli.completing import rule_names
 from rulekd.cli.manners import JsonFlag, answer, log, overview
-from rulekd.cli.tables import fields, percent
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)
 
@@ -34,7 +34,7 @@ def list_rules(
     graph = KnowledgeGraph.load(file)
     everything = graph.rules(status)
     shown = [rule for rule in everything if every or not rule.entailed]
-    text = _table(shown)
+    text = "\n".join(rule_table(shown, ids=True))
     hidden = len(everything) - len(shown)
     if hidden:
         text += f"\n\n{hidden} more follow from these: --all lists them"
@@ -113,20 +113,6 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
     answer({"file": file, "rules": [record(rule) for rule in after]}, text, as_json=as_json)
 
 
-def _table(rules: Sequence[Rule]) -> str:
-    rows = [["id", "rule", "confidence", "violation rate, 95 %", "support", "status"], *map(_row, rules)]
-    return "\n".join(aligned(rows)) if rules else "no rules"
-
-
-def _row(rule: Rule) -> list[str]:
-    evidence, status = rule.evidence, rule.status.value
-    if evidence is None:
-        return [rule.id, rule.name, "-", "-", "-", status]
-    doubt = "" if evidence.confirmed else ", not confirmed"
-    interval = rate_text(evidence.interval)
-    return [rule.id, rule.name, percent(evidence.confidence), interval, f"{evidence.support:,}", status + doubt]
-
-
 def _details(graph: KnowledgeGraph, rule: Rule) -> str:
     evidence, provenance = rule.evidence, rule.provenance
     lines = [
@@ -140,14 +126,12 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
         ("replaces", rule.replaces or ""),
     ]
     if evidence is not None:
-        verdict = "confirmed" if evidence.confirmed else "not confirmed"
-        tested = f"{verdict} at a tolerance of {percent(evidence.tolerance)}"
         lines += [
-            ("teacher", _ledger(evidence.teacher)),
-            ("undoubted", _ledger(evidence.undoubted)),
-            ("data", _ledger(evidence.data)),
-            ("discovery", _ledger(evidence.discovery)),
-            ("tested", f"{tested}; {evidence.examined:,} candidates of all families were examined"),
+            ("teacher", str(evidence.teacher)),
+            ("undoubted", str(evidence.undoubted or "")),
+            ("data", str(evidence.data or "")),
+            ("discovery", str(evidence.discovery or "")),
+            ("tested", f"{evidence.tested}; {evidence.examined:,} candidates of all families were examined"),
             ("kept by", "\n".join(map(_citation, evidence.examples))),
             ("broken by", "\n".join(map(_citation, evidence.counterexamples))),
             *_hunt(evidence.hunt),
@@ -156,13 +140,6 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
     origin = f"{provenance.source}, family {provenance.family}" if provenance.family else provenance.source
     lines += [("origin", origin), ("time", provenance.time), ("by", provenance.who), ("reason", provenance.why)]
     return fields(lines)
-
-
-def _ledger(ledger: Ledger | None) -> str:
-    if ledger is None:
-        return ""
-    broken = f"{ledger.violations} of {ledger.support} live groundings break it, in {ledger.units} units"
-    return f"{broken}; violation rate {percent(ledger.rate)}, 95 %: {rate_text(ledger.interval)}"
 
 
 def _hunt(hunt: Hunt | None) -> list[tuple[str, str]]:
@@ -189,7 +166,7 @@ def _probes(probes: Probes | None) -> list[tuple[str, str]]:
         f"in {one.ledger.units:,} of {one.asked:,} made scenes"
         for one in probes.kinds
     ]
-    total = f"made scenes: {_ledger(probes.total)}" if probes.live else "made scenes: nothing came to life"
+    total = f"made scenes: {probes.total}" if probes.live else "made scenes: nothing came to life"
     return [("probed", "\n".join([total, *kinds, f"changed: {probes.space}", *filter(None, [probes.note])]))]
 
 

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from kg.errors import FileFormatError
-from kg.tables import aligned
+from kg.tables import aligned, fields, percent
 from rulekd.cli.completing import run_folders
 from rulekd.cli.manners import JsonFlag, answer, overview
-from rulekd.cli.tables import fields, percent
 from rulekd.run_files import FINISHED, RunFiles, inspect, runs_under
 
 commands = typer.Typer(callback=overview, invoke_without_command=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
-from kg.tables import aligned
+from kg.tables import aligned, fields, percent
+from rulekd.cli.given import refuse_existing
 from rulekd.cli.manners import NO, JsonFlag, answer, log, overview
-from rulekd.cli.tables import fields, percent
 
 if TYPE_CHECKING:
     from rulekd.scenes import Scenes, SceneSet
@@ -38,11 +38,10 @@ def show(
     objects, facts = _objects(scenes.scenes, number), _facts(scenes, number)
     shown: dict[str, Any] = {"scene": scenes.scenes.names[number], "objects": objects, "facts": facts}
     if out is not None:
-        # drawing brings matplotlib and what is given to other commands torch
-        from rulekd.cli.given import refuse_existing
+        refuse_existing(out)
+        # drawing brings matplotlib
         from rulekd.scenes.drawing import draw
 
-        refuse_existing(out)
         shown["picture"] = draw(scenes.scenes, number, out)
         log(f"drawn: {out}")
     answer(shown, _scene_text(shown), as_json=as_json)
@@ -56,14 +55,12 @@ def generate(
     as_json: JsonFlag = False,
 ) -> None:
     """Make furnished rooms with exact contacts, labels from definitions, and points as a camera sees them."""
+    refuse_existing(out)
     # the generator brings torch
-    from rulekd.cli.given import refuse_existing
     from rulekd.scenes.readers import check_writable
     from rulekd.scenes.rooms import generate as rooms
 
-    refuse_existing(out)
     check_writable(out)
-
     scenes = rooms(count, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     scenes.save(out)

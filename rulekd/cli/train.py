@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import RulekdError
+from kg.tables import fields
 from rulekd.cli.completing import networks, run_folders
+from rulekd.cli.given import check_scenes, load_graph, load_scenes, refuse_existing, settings_of
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import counting, progress
-from rulekd.cli.tables import fields
+from rulekd.run_files import CHECKPOINT
 
 if TYPE_CHECKING:
     from kg import KnowledgeGraph
@@ -54,20 +56,19 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Train a network. Without --teacher and --kg: on labels alone."""
+    refuse_existing(out, resume=resume)
+    check_scenes(scenes)
+    if temperature is not None and teacher is None:
+        raise RulekdError(f"--temperature {temperature} without --teacher", hint="Soft labels come from a teacher.")
+    graph = None if kg is None else load_graph(kg)
     # training brings torch
-    from rulekd.cli.given import load_graph, load_scenes, refuse_existing, settings_of
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import distill
     from rulekd.distillation.run import leave_interrupted
-    from rulekd.run_files import CHECKPOINT
 
-    refuse_existing(out, resume=resume)
-    if temperature is not None and teacher is None:
-        raise RulekdError(f"--temperature {temperature} without --teacher", hint="Soft labels come from a teacher.")
     settings = settings_of(epochs, steps, batch_size, learning_rate, device)
     given = load_scenes(scenes)
     fingerprint = given.fingerprint
-    graph = None if kg is None else load_graph(kg)
     transfers = _transfers(graph, teacher is not None, temperature, labels_weight)
     pupil = load_student(student, given, seed)
     master = None if teacher is None else load_teacher(teacher, pupil.scenes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -167,6 +168,12 @@ class Constraints(nn.Module):
     def untrained(self) -> dict[str, str]:
         """Rules that no gradient comes from: why, by rule name. They are judged all the same."""
         return {one.rule.name: one.why for one in self.planned if one.backend is Backend.NONE}
+
+    def extra_repr(self) -> str:
+        """How many rules are trained by what."""
+        backends = Counter(one.backend.value for one in self.planned)
+        by = ", ".join(f"{count} {backend}" for backend, count in backends.items())
+        return f"{len(self.planned)} rules, {type(self.semantics).__name__.lower()}: {by or 'none'}"
 
     def plan(self) -> str:
         """A line a rule: its backend, the cost in n objects, and why."""

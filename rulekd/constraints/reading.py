@@ -13,6 +13,7 @@ from torch import Tensor
 from kg import Rule, RulekdError, parse
 from kg.errors import unknown
 from kg.formulas import Atom, Formula, Under
+from kg.tables import aligned
 from rulekd.constraints.grounded import Grounded, parts_of
 from rulekd.constraints.layout import Layout, Measured, nothing
 from rulekd.constraints.literals import Reader
@@ -27,7 +28,7 @@ Read = TypeVar("Read", Tensor, float)
 SILENT = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reading(Mapping[str, "RuleReading"]):
     """One pass of the constraints over a batch. ``reading.loss`` trains; the rest is computed when it is asked for.
 
@@ -141,6 +142,29 @@ class Reading(Mapping[str, "RuleReading"]):
     def __hash__(self) -> int:
         return id(self)
 
+    def __repr__(self) -> str:
+        return f"Reading({len(self)} rules in {len(self.view.facts):,} scenes)"
+
+    def __str__(self) -> str:
+        """A line a rule, and the loss. Everything is computed for it.
+
+        >>> import rulekd
+        >>> logits = {"p": torch.tensor([[9.0, -9.0]]), "q": torch.tensor([[-9.0, 9.0]])}
+        >>> print(rulekd.compile(["p(a) -> q(a)"])(logits))
+        rule           loss   violation  broken  live
+        -------------  -----  ---------  ------  ----
+        implies(p, q)  4.153  0.4999     1       1
+        loss 4.153
+        """
+        rows = [["rule", "loss", "violation", "broken", "live"]]
+        for one in self.values():
+            told = one.rule.id in self.losses
+            soft = [f"{one.loss.item():.4g}", f"{one.violation:.4g}"] if told else ["-", "-"]
+            rows.append([one.rule.name, *soft, f"{one.broken:,}", f"{one.live:,}"])
+        lines = aligned(rows, wrapped=0) if len(rows) > 1 else ["no rules"]
+        unread = [f"not read: {name}, {why}" for name, why in self.unread.items()]
+        return "\n".join([*lines, f"loss {self.loss.item():.4g}", *unread])
+
 
 def find(ref: str, planned: Sequence[Planned]) -> Planned:
     """The rule of that id, name or text."""
@@ -169,7 +193,7 @@ class Binding:
     truth: Mapping[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RuleReading:
     """What one rule reads in a batch."""
 
@@ -211,10 +235,17 @@ class RuleReading:
         return self._counts[0]
 
     @property
+    def broken(self) -> int:
+        """Number of live groundings that break the rule."""
+        return self._counts[1]
+
+    @property
     def strict(self) -> float | None:
         """Share of the live groundings that break the rule; None when there is none."""
-        live, broken = self._counts
-        return broken / live if live else None
+        return self.broken / self.live if self.live else None
+
+    def __repr__(self) -> str:
+        return f"RuleReading({self.rule.name!r}, in {len(self.reading.view.facts):,} scenes)"
 
     @property
     def conditional(self) -> float | None:

@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from kg import Rule, RulekdError
 from kg.formulas import Atom, Transform, Under, walk
+from kg.tables import fields, percent
 from rulekd.constraints import trainable
 from rulekd.constraints.constraints import Rules
 from rulekd.facts import Facts
@@ -43,6 +44,30 @@ class Measures:
     def to_dict(self) -> dict[str, object]:
         """The measures as plain data."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        """A line a measure, in per cent.
+
+        >>> print(Measures(0.931, 0.92, 0.97, 0.021, None, 5123, {}))
+        macro-F1           93.1 %
+        macro-F1 at 0.5    92.0 %
+        average precision  97.0 %
+        rules violated     2.1 %
+        parameters         5,123
+        """
+        return fields([(title, text) for title, text in self.titled if text != "-"])
+
+    @property
+    def titled(self) -> list[tuple[str, str]]:
+        """Each measure in words, by its title; a dash where there is none."""
+        shares = (
+            ("macro-F1", self.f1),
+            ("macro-F1 at 0.5", self.f1_at_half),
+            ("average precision", self.average_precision),
+            ("rules violated", self.violation),
+            ("fidelity to teacher", self.fidelity),
+        )
+        return [*((title, percent(value)) for title, value in shares), ("parameters", f"{self.parameters:,}")]
 
 
 def liveliness(measures: Measures, teacher: Measures) -> float | None:

@@ -32,7 +32,7 @@ from rulekd.scenes import SceneSet
 Status: TypeAlias = Literal["finished", "interrupted"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What ``distill`` returns.
 
@@ -45,6 +45,10 @@ class Run:
     seed: int
     training: Training
     transfers: tuple[Transfer, ...]
+
+    def __repr__(self) -> str:
+        made = f"{self.predictor.parameters:,} parameters, seed {self.seed}"
+        return f"Run({len(self.history)} epochs, {made}: {', '.join(t.name for t in self.transfers)})"
 
     @property
     def student(self) -> nn.Module:

@@ -40,8 +40,10 @@ def misread(facts: Facts) -> list[str]:
 
 
 def doubts(source: Source) -> list[str]:
+    """Predicates about which the network errs so often that few rules of them are listed."""
     return [
-        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules"
+        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules "
+        "by itself; listed of it is what clean labels, tables or transforms bear out"
         for name in sorted(unreliable(source))
     ]
 
@@ -53,28 +55,30 @@ def account(
 
     unjudged: proposed candidates for which there was no time.
     """
-    notes = [
-        f"{name}: {proposals.examined} candidates examined, {len(proposals.formulas)} proposed"
-        for name, proposals in counted
-    ]
-    notes += [note for _, proposals in counted for note in proposals.notes]
+    of_each = [f"{name} {one.examined:,} ({len(one.formulas):,})" for name, one in counted if one.examined]
+    proposed = sum(len(one.formulas) for _, one in counted)
+    notes = [f"{bar.examined:,} candidates examined ({proposed:,} proposed): {', '.join(of_each) or 'none'}"]
+    notes += dict.fromkeys(note for _, proposals in counted for note in proposals.notes)
     notes += [str(missed) for missed in watch.missed.values() if missed.candidates != 0]
     if unjudged:
         notes.append(f"{unjudged:,} proposed candidates, the last of them, were not judged: the time was used up")
-    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
     if bar.exploring:
         notes.append(
-            f"{int(facts.populated.sum())} scenes in {facts.independent()} independent units are too few to confirm a "
-            "level: rules are listed that "
-            "are not there by chance, proposed and counted on the same scenes"
+            f"{int(facts.populated.sum()):,} scenes in {facts.independent():,} independent units are too few to "
+            "confirm a level: listed is what is not there by chance, proposed and counted on the same scenes"
         )
     else:
-        confirmed_on = int((bar.held_out & facts.populated).sum())
-        notes.append(f"confirmed on {confirmed_on} scenes in {facts.independent(bar.held_out)} independent units")
-    if not any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
-        notes.append(f"nothing was confirmed; nearest miss: {judged.nearest or 'none, no candidate was proposed'}")
-        notes.append(
-            f"at a tolerance of {bar.tolerance:.2%} a single law without a violation needs {needed} independent units "
-            "on the confirmation part (60 % of what is given), and more where many candidates are tested"
-        )
+        scenes = int((bar.held_out & facts.populated).sum())
+        notes.append(f"tested on {scenes:,} scenes in {facts.independent(bar.held_out):,} independent units")
+    if any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
+        return notes
+    if judged.nearest:
+        notes.append(f"nothing was confirmed; nearest miss: {judged.nearest}")
+    elif not judged.rules:
+        notes.append("nothing was confirmed: no candidate was proposed")
+    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
+    notes.append(
+        f"at a tolerance of {bar.tolerance:.2%} a single law without a violation needs {needed} independent units on "
+        "the confirmation part (60 % of what is given), and more where many candidates are tested"
+    )
     return notes

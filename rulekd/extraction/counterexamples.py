@@ -76,7 +76,7 @@ class Effort:
             raise RulekdError("no kind of made scenes is named", hint=f"Name some of {', '.join(MOVES)}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hunted:
     """A hunt, the worlds of what was found by the names that it cites, and the scenes themselves, in the same order."""
 
@@ -84,6 +84,9 @@ class Hunted:
     hunt: Hunt
     worlds: Mapping[str, World]
     scenes: Scenes | None
+
+    def __repr__(self) -> str:
+        return f"Hunted({self.rule.name!r}: {self.hunt.broken:,} of {self.hunt.asked:,} made scenes break it)"
 
 
 @dataclass(frozen=True)

@@ -258,7 +258,8 @@ def _missed(one: _Candidate, told: Tally, chance: float | None) -> str:
     broken, live = int(told.broken.sum()), int(told.live.sum())
     by_chance = "" if chance is None else f", p {chance:.2g} of being there by chance"
     level = f"p {one.deciding:.2g} of its level"
-    return f"'{one.formula}': {broken:,} of {live:,} live groundings break it; {level}{by_chance}"
+    refuted = ", more often than errors of the facts explain" if one.refuted else ""
+    return f"'{one.formula}': {broken:,} of {live:,} live groundings break it{refuted}; {level}{by_chance}"
 
 
 def benjamini_hochberg(p_values: Sequence[float], level: float, tested: int = 0) -> NDArray[np.bool_]:

@@ -106,6 +106,5 @@ def _row(rule: Rule) -> Markup:
         data = None if evidence.data is None else evidence.data.confidence
         rate = interval_words(evidence.interval)
         texts = [percent(evidence.confidence), rate, f"{evidence.support:,}", percent(data)]
-    status = rule.status.value + ("" if evidence is None or evidence.confirmed else ", not confirmed")
     cells = (tag("td", text, class_="number") for text in texts)
-    return tag("tr", tag("th", tag("code", rule.text), scope="row"), *cells, tag("td", status))
+    return tag("tr", tag("th", tag("code", rule.text), scope="row"), *cells, tag("td", rule.standing))

@@ -22,7 +22,7 @@ def offers(*words: str, shell: str = "bash", folder: Path | None = None) -> list
     line = ["rulekd", *words]
     variables = {"_RULEKD_COMPLETE": f"complete_{shell}", "COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(words))}
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "rulekd.cli"],
+        [sys.executable, "-X", "importtime", "-m", "rulekd"],
         env={**os.environ, **variables, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         cwd=folder,
         capture_output=True,
@@ -86,6 +86,6 @@ def test_answers_at_once(file: Path) -> None:
 def test_the_script_for_the_shell(shell: str) -> None:
     # without this variable the option takes no value and looks at the processes above it for the shell
     variables = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    command = [sys.executable, "-m", "rulekd.cli", "--show-completion", shell]
+    command = [sys.executable, "-m", "rulekd", "--show-completion", shell]
     shown = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True)
     assert "_RULEKD_COMPLETE=complete_" + shell in shown.stdout

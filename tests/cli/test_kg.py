@@ -43,7 +43,7 @@ def test_lists_axioms_and_on_request_all(file: Path) -> None:
     every = rulekd("kg", "list", file, "--all").out
     assert hidden[0] in every
     doubtful = next(line for line in every.splitlines() if " transitive(left_of) " in line)
-    assert doubtful.endswith("suggested, not confirmed")
+    assert doubtful.endswith("not confirmed")
 
 
 def test_json_is_the_promised_object(file: Path) -> None:

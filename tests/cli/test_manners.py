@@ -134,7 +134,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
     for words in (["--help"], ["doctor"]):
-        command = [sys.executable, "-m", "rulekd.cli", *words]
+        command = [sys.executable, "-m", "rulekd", *words]
         done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
     os.close(write)

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kg
-from kg import Citation, Evidence, FileFormatError, KnowledgeGraph, Ledger, Rule, Status, Vocabulary, World
+from kg import Citation, Evidence, FileFormatError, KnowledgeGraph, Ledger, Rule, Status, Vocabulary, World, parse
 from kg.files import write_atomically
+from kg.listing import rule_table
 from tests.kg.strategies import graphs
 
 TEXTS = [
@@ -154,15 +155,27 @@ def test_the_table_is_aligned_and_hides_what_follows(graph: KnowledgeGraph) -> N
         graph.vocabulary, [replace(graph.rules()[0], evidence=evidence), *graph.rules()[1:]], notes=["nothing\x1b else"]
     )
     lines = str(shown.with_entailment()).splitlines()
-    assert lines[0].split() == ["name", "rule", "confidence", "violation", "rate,", "95", "%", "support", "status"]
-    assert "0.9976" in lines[2]
+    assert lines[0].split() == ["rule", "kept", "broken,", "95", "%", "live", "standing"]
+    assert "99.76 %" in lines[2]
+    assert lines[2].endswith("accepted")
     assert "0.00 to 1.34 %" in lines[2]
     assert "1,234" in lines[2]
     assert "that follow from these" in lines[-2]
     assert lines[-1] == "note: nothing· else"
-    column = lines[0].index("rule")
+    column = lines[0].index("kept")
     assert all(line[column - 2 : column] == "  " for line in lines[2:-2])
     assert str(KnowledgeGraph(Vocabulary({}))) == "no rules"
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_long_rules_go_on_in_the_next_line_and_nothing_is_lost(width: int) -> None:
+    text = "exactly_one(" + ", ".join(f"relation_{place}(a, b)" for place in range(12)) + ")"
+    evidence = Evidence(Ledger(1234, 3, 40, 0.002, (0.0, 0.0134)), data=Ledger(1200, 0), confirmed=True)
+    lines = rule_table([Rule(parse(text), evidence)], width=width)
+    assert lines[0].split()[:5] == ["rule", "kept", "in", "the", "data"]
+    assert max(map(len, lines)) <= width
+    column = lines[0].index("kept")
+    assert "".join(line[:column] for line in lines[2:]).replace(" ", "") == text.replace(" ", "")
 
 
 # ----------------------------------------------------------------------------------------- files

@@ -1,5 +1,0 @@
-"""``python -m rulekd.cli``: the program where its script is not on the path."""
-
-from rulekd.cli.app import main
-
-main()
