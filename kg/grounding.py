@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kg.errors import FormulaError
-from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, Implies, Not, Same, Under, terms_of, walk
+from kg.formulas import Atom, Compare, Formula, Iff, Implies, Not, Same, Under, terms_of, walk
 from kg.negation import clauses
 from kg.normal import canonical, comparison
 from kg.predicates import Vocabulary
 from kg.variables import free_variables, rename_term
+from kg.weakening import weakened
 
 if TYPE_CHECKING:
     from pysat.solvers import Solver
@@ -51,30 +52,33 @@ class Statement:
     """A rule ready for grounding.
 
     names: its variables. transform: the one that makes the image which it speaks of, empty for a plain rule.
-    clauses: None when it cannot be used: quantifiers, too many variables or clauses. vacuous: no grounding of it is
-    ever valid, because it names an object twice where that has no meaning.
+    clauses: None when it cannot be used: too many variables or clauses, or nothing without quantifiers follows from it.
+    whole: do the clauses say all that the rule says? vacuous: no grounding of it is ever valid, because it names an
+    object twice where that has no meaning.
     """
 
     names: tuple[str, ...]
     transform: str
     clauses: tuple[Clause, ...] | None
+    whole: bool = True
     vacuous: bool = False
 
 
 def statement(formula: Formula, vocabulary: Vocabulary | None = None) -> Statement:
     """The formula as clauses over its own variables."""
-    plain = canonical(formula)
-    names, parts = free_variables(plain), list(walk(plain))
+    said = canonical(formula)
+    plain = weakened(said)
+    names, parts = free_variables(plain or said), list(walk(plain or said))
     transform = str(plain.transform) if isinstance(plain, Under) else ""
-    quantified = any(isinstance(part, Exists | ForAll) for part in parts)
     nested = any(isinstance(part, Under) for part in parts[1:])
-    if quantified or nested or len(names) > MAX_VARIABLES:
+    if plain is None or nested or len(names) > MAX_VARIABLES:
         return Statement(names, transform, None)
     try:
         found = _clauses(plain)
     except FormulaError:  # more clauses than rules have: neither used nor entailed, as documented
         return Statement(names, transform, None)
-    return Statement(names, transform, found, vacuous=any(_meaningless(part, vocabulary) for part in parts))
+    vacuous = any(_meaningless(part, vocabulary) for part in parts)
+    return Statement(names, transform, found, whole=plain is said, vacuous=vacuous)
 
 
 def _clauses(formula: Formula) -> tuple[Clause, ...]:

@@ -7,8 +7,8 @@ the other rules still hold there. So grounding over exactly those constants is b
 Laws about a transformed scene are read with two copies of every fact, one of the scene and one of its image; each plain
 rule holds in both. A conclusion that needs the image of an image is not drawn in one step; ``minimal_cover`` chains its
 conclusions and so draws it. Comparisons are facts of their own; only that ``x < y`` is the opposite of ``x >= y`` is
-known. Formulas with quantifiers, of more than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.normal.MAX_CLAUSES``
-clauses are neither used nor entailed.
+known. Of formulas with quantifiers is used what they say without (``kg.weakening``), and they are not entailed; those
+of more than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.normal.MAX_CLAUSES`` clauses are neither.
 """
 
 from __future__ import annotations
@@ -58,11 +58,12 @@ def minimal_cover(
     """
     formulas = [formula for formula, _ in rules]
     theories = _Theories(formulas, vocabulary)
+    usable = [index for index in range(len(rules)) if theories.usable(index)]
     order = sorted(
-        (index for index in range(len(rules)) if theories.usable(index) and index not in fixed),
+        (index for index in usable if theories.provable(index) and index not in fixed),
         key=lambda index: (-_rank(formulas[index]), rules[index][1], -formulas[index].nodes, -index),
     )
-    axioms, dropped = {*order, *(index for index in fixed if theories.usable(index))}, []
+    axioms, dropped = set(usable), []
     for index in order:
         if theories.core(index, axioms - {index}) is not None:
             axioms.discard(index)
@@ -93,7 +94,7 @@ def contradiction(formulas: Sequence[Formula], vocabulary: Vocabulary | None = N
     theories, best = _Theories(rules, vocabulary), None
     for goal, index in enumerate(tests, start=len(formulas)):
         # An equivalence under a transform is live in two scenes at once, which no formula denies: not usable.
-        if not theories.usable(goal) or theories.core(goal, range(len(formulas))) is None:
+        if theories.core(goal, range(len(formulas))) is None:
             continue
         core = tuple(sorted({index, *theories.smallest(goal, range(len(formulas)))}))
         if best is None or len(core) < len(best):
@@ -134,13 +135,17 @@ class _Theories:
         self._theories: dict[int, Theory] = {}
 
     def usable(self, index: int) -> bool:
-        """Can this rule be used and entailed?"""
+        """Can this rule be used?"""
         return self._statements[index].clauses is not None
+
+    def provable(self, index: int) -> bool:
+        """Can this rule be entailed?"""
+        return self.usable(index) and self._statements[index].whole
 
     def core(self, goal: int, premises: Iterable[int]) -> tuple[int, ...] | None:
         """Some of the premises that entail the goal; None when all of them do not."""
         one = self._statements[goal]
-        if one.clauses is None:
+        if not self.provable(goal):
             return None
         if one.vacuous:
             return ()

@@ -109,7 +109,13 @@ def test_entailment_agrees_with_listing_all_worlds_of_three_objects() -> None:
         ),
         (["under mirror_x: l(a, b) <-> r(a, b)"], "under mirror_y: l(a, b) <-> r(a, b)", False),
         (["under translate: w() -> v()"], "under translate: w() -> v()", True),
-        (["exists a: p(a)"], "exists a: p(a)", False),  # quantifiers are neither used nor entailed
+        (["exists a: p(a)"], "exists a: p(a)", False),  # formulas with quantifiers are not entailed
+        (["q(a) <-> exists b: r(a, b) & p(b)"], "r(a, b) & p(b) -> q(a)", True),
+        (["q(a) <-> forall b: r(b, a) -> p(b)"], "r(b, a) & q(a) -> p(b)", True),
+        (["q(a) <-> exists b: r(a, b)", "r(a, b) <-> s(b, a)"], "s(b, a) -> q(a)", True),
+        (["w() <-> exists a, b: p(a) & p(b)"], "p(a) & p(b) -> w()", True),
+        (["w() <-> exists a, b: p(a) & p(b)"], "p(a) -> w()", False),
+        (["p(a) -> exists b: r(a, b)"], "p(a) -> r(a, b)", False),
         ([], "p(a) -> p(a)", True),
         (["p(a)", "~p(a)"], "q(a)", True),
     ],
@@ -314,6 +320,8 @@ def test_strong_rules_are_kept_before_weak_ones_of_the_same_kind() -> None:
 def test_formulas_with_quantifiers_stay_as_they_are() -> None:
     rules = [(kg.parse(text), 1.0) for text in ("p(a) -> exists b: r(a, b)", "p(a) -> exists b: r(a, b)", "p(a)")]
     assert minimal_cover(rules) == {}
+    told = [(kg.parse(text), 1.0) for text in ("r(a, b) & p(b) -> q(a)", "q(a) <-> exists b: r(a, b) & p(b)")]
+    assert minimal_cover(told) == {0: (1,)}
     wide = kg.parse("p(a) & p(b) & p(c) & p(d) & p(e) & p(f) -> w()")
     assert minimal_cover([(wide, 1.0), (kg.parse("w()"), 1.0)]) == {}
 
