@@ -14,12 +14,13 @@ from kg import network
 from kg.errors import ArityError, FileFormatError, ParseError, RulekdError, UnknownNameError, nearest, unknown
 from kg.files import write_atomically
 from kg.formulas import Atom, Formula, walk
+from kg.listing import folded, listing, page_width
 from kg.naming import rule_id
 from kg.network import Content
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import minimal_cover
 from kg.rules import Provenance, Rule, Status
-from kg.tables import aligned, printable, rate_text
+from kg.tables import printable
 from kg.text import parse
 from kg.triples import Triple
 from kg.worlds import World
@@ -204,16 +205,17 @@ class KnowledgeGraph:
         return f"KnowledgeGraph({len(self)} rules, {len(self._vocabulary)} predicates)"
 
     def __str__(self) -> str:
+        """The axioms as a table as wide as the terminal, the triples, and the notes."""
+        page = page_width()
         shown = [rule for rule in self.rules() if not rule.entailed]
-        rows = [["name", "rule", "confidence", "violation rate, 95 %", "support", "status"], *map(_row, shown)]
-        lines = aligned(rows) if shown else ["no rules"]
+        lines = listing(shown, page)
         hidden = len(self) - len(shown)
         if hidden:
-            lines.append(f"and {hidden} that follow from these")
+            lines.append(f"and {hidden} more, which {'follows' if hidden == 1 else 'follow'} from these")
         lines += [printable(str(triple)) for triple in self._triples[:SHOWN_TRIPLES]]
         if len(self._triples) > SHOWN_TRIPLES:
             lines.append(f"and {len(self._triples) - SHOWN_TRIPLES} more triples")
-        return "\n".join([*lines, *(f"note: {printable(note)}" for note in self._notes)])
+        return "\n".join([*lines, *(line for note in self._notes for line in folded(f"note: {printable(note)}", page))])
 
     # ----------------------------------------------------------------------------------- changing
 
@@ -396,12 +398,3 @@ def _weight(rule: Rule) -> float:
 def _sound(rule: Rule) -> bool:
     """Written or accepted by a person, or confirmed."""
     return rule.evidence is None or rule.evidence.confirmed or rule.status is Status.ACCEPTED
-
-
-def _row(rule: Rule) -> list[str]:
-    evidence = rule.evidence
-    name = rule.name if rule.name != rule.text else rule.id
-    if evidence is None:
-        return [name, rule.text, "-", "-", "-", rule.status.value]
-    confidence = "n/a" if evidence.confidence is None else f"{evidence.confidence:.4f}"
-    return [name, rule.text, confidence, rate_text(evidence.interval), f"{evidence.support:,}", rule.status.value]

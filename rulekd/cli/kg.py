@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from kg import Citation, Hunt, KnowledgeGraph, Ledger, Probes, Rule, Status, in_words
-from kg.tables import aligned, rate_text
+from kg.listing import listing
+from kg.tables import rate_text
 from rulekd.cli.completing import rule_names
 from rulekd.cli.manners import JsonFlag, answer, log, overview
 from rulekd.cli.tables import fields, percent
@@ -34,10 +35,10 @@ def list_rules(
     graph = KnowledgeGraph.load(file)
     everything = graph.rules(status)
     shown = [rule for rule in everything if every or not rule.entailed]
-    text = _table(shown)
+    text = "\n".join(listing(shown))
     hidden = len(everything) - len(shown)
     if hidden:
-        text += f"\n\n{hidden} more follow from these: --all lists them"
+        text += f"\n\nand {hidden} more, which {'follows' if hidden == 1 else 'follow'} from these: --all lists them"
     answer({"rules": [record(rule) for rule in shown]}, text, as_json=as_json)
 
 
@@ -111,20 +112,6 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
     after = [graph.rule(rule.id) for rule in changed]
     text = "\n".join(f"{rule.status.value}  {rule.name}  {rule.text}" for rule in after)
     answer({"file": file, "rules": [record(rule) for rule in after]}, text, as_json=as_json)
-
-
-def _table(rules: Sequence[Rule]) -> str:
-    rows = [["id", "rule", "confidence", "violation rate, 95 %", "support", "status"], *map(_row, rules)]
-    return "\n".join(aligned(rows)) if rules else "no rules"
-
-
-def _row(rule: Rule) -> list[str]:
-    evidence, status = rule.evidence, rule.status.value
-    if evidence is None:
-        return [rule.id, rule.name, "-", "-", "-", status]
-    doubt = "" if evidence.confirmed else ", not confirmed"
-    interval = rate_text(evidence.interval)
-    return [rule.id, rule.name, percent(evidence.confidence), interval, f"{evidence.support:,}", status + doubt]
 
 
 def _details(graph: KnowledgeGraph, rule: Rule) -> str:
