@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": BELOW_DISTILLATION | {"distillation"},
     "demo": BELOW_DISTILLATION | {"distillation", "report"},
     "cli": BELOW_DISTILLATION | {"distillation", "report", "demo"},
+    "__main__": {"cli"},
 }
 
 #: Imports against the arrows that are allowed, each with its reason.

@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 
 from kg.errors import RulekdError
+from rulekd.cli.choices import check_network, check_positive, check_scenes, check_share, check_weights
 from rulekd.cli.completing import networks, run_folders
+from rulekd.cli.given import check_settings, load_graph, load_scenes, refuse_existing, settings_of
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
+from rulekd.run_files import FINISHED
 
 
 def compare(
@@ -52,15 +55,6 @@ def compare(
     The arms: labels only; soft labels only; soft labels with law augmentation alone; shuffled rules; everything. All
     take equal steps and are paired by seed; everything is held against each control, and against the teacher.
     """
-    # training brings torch
-    from rulekd.cli.given import load_graph, load_scenes, refuse_existing, settings_of
-    from rulekd.cli.networks import load_student, load_teacher
-    from rulekd.distillation import Labels, Rules, SoftLabels
-    from rulekd.distillation import compare as compare_students
-    from rulekd.extraction import extract
-    from rulekd.predictor import Predictor
-    from rulekd.run_files import FINISHED
-
     folder = folder_for(out, resume)
     refuse_existing(folder, resume=resume, left=FINISHED)
     if seeds < 1:
@@ -70,9 +64,23 @@ def compare(
             f"--student {student} is a run directory: every seed would start from its weights",
             hint="Name a built-in network, or module:build.",
         )
+    check_settings(epochs, steps, batch_size, learning_rate, device)
+    check_positive(temperature=temperature)
+    check_weights(labels_weight=labels_weight, rules_weight=rules_weight)
+    check_share(share)
+    check_scenes(scenes)
+    check_network(student)
+    check_network(teacher, trained=True)
+    graph = None if kg is None else load_graph(kg)
+    # training brings torch: what can be refused was refused before
+    from rulekd.cli.networks import load_student, load_teacher
+    from rulekd.distillation import Labels, Rules, SoftLabels
+    from rulekd.distillation import compare as compare_students
+    from rulekd.extraction import extract
+    from rulekd.predictor import Predictor
+
     settings = settings_of(epochs, steps, batch_size, learning_rate, device)
     beside = [SoftLabels(temperature), *([Labels(labels_weight)] if labels_weight else [])]
-    graph = None if kg is None else load_graph(kg)
     pupil = load_student(student, load_scenes(scenes), 0)
     master = load_teacher(teacher, pupil.scenes)
 

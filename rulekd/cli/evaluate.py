@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
+from rulekd.cli.choices import PARTS, check_choice, check_network, check_run
 from rulekd.cli.completing import run_folders
+from rulekd.cli.given import load_graph, load_scenes
 from rulekd.cli.manners import NO, JsonFlag, answer, log
 from rulekd.cli.tables import fields, percent
+from rulekd.run_files import read_record
 
 if TYPE_CHECKING:
     from kg import KnowledgeGraph
@@ -78,17 +81,19 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Measure the student of a run on scenes that it did not learn from. Exit code 1 when a gate is missed."""
-    # networks and scenes bring torch
-    from rulekd.cli.networks import load_teacher, load_trained
-    from rulekd.distillation import evaluate as measure
-    from rulekd.run_files import read_record
-    from rulekd.scenes.parts import check_part
-
     gates = [Gate.read(text, True) for text in fail_below or []]
     gates += [Gate.read(text, False) for text in fail_above or []]
-    check_part(part)
+    check_choice("part", part, PARTS)
     record = read_record(run)
-    given, graph = _scenes(scenes, record), _graph(kg, run)
+    check_run(run)
+    if teacher is not None:
+        check_network(teacher, trained=True)
+    graph = _graph(kg, run)
+    given = _scenes(scenes, record)
+    # networks bring torch: what can be refused was refused before
+    from rulekd.cli.networks import load_teacher, load_trained
+    from rulekd.distillation import evaluate as measure
+
     student = load_trained(run, given)
     named = teacher if teacher is not None else record.get("teacher")
     if named is None:
@@ -108,9 +113,6 @@ def evaluate(
 
 
 def _scenes(path: Path | None, record: Mapping[str, Any]) -> SceneSet:
-    # as above: scenes bring torch
-    from rulekd.cli.given import load_scenes
-
     if path is not None:
         return load_scenes(path)
     recorded = record.get("scenes")
@@ -128,9 +130,6 @@ def _note_change(default: bool, what: str, before: str | None, now: str) -> None
 
 
 def _graph(path: Path | None, run: Path) -> KnowledgeGraph | None:
-    # as above: what loads graphs here also loads scenes
-    from rulekd.cli.given import load_graph
-
     own = run / "graph.kg.json"
     return load_graph(path) if path is not None else load_graph(own) if own.exists() else None
 

@@ -9,6 +9,7 @@ import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
 from kg.tables import aligned
+from rulekd.cli.given import refuse_existing
 from rulekd.cli.manners import NO, JsonFlag, answer, log, overview
 from rulekd.cli.tables import fields, percent
 
@@ -30,6 +31,8 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what a file holds, or one scene as a table and a picture."""
+    if out is not None:
+        refuse_existing(out)
     scenes = _load(file)
     if scene is None and out is None:
         answer(_summary(scenes), _summary_text(scenes), as_json=as_json)
@@ -38,11 +41,9 @@ def show(
     objects, facts = _objects(scenes.scenes, number), _facts(scenes, number)
     shown: dict[str, Any] = {"scene": scenes.scenes.names[number], "objects": objects, "facts": facts}
     if out is not None:
-        # drawing brings matplotlib and what is given to other commands torch
-        from rulekd.cli.given import refuse_existing
+        # drawing brings matplotlib
         from rulekd.scenes.drawing import draw
 
-        refuse_existing(out)
         shown["picture"] = draw(scenes.scenes, number, out)
         log(f"drawn: {out}")
     answer(shown, _scene_text(shown), as_json=as_json)
@@ -56,13 +57,15 @@ def generate(
     as_json: JsonFlag = False,
 ) -> None:
     """Make furnished rooms with exact contacts, labels from definitions, and points as a camera sees them."""
-    # the generator brings torch
-    from rulekd.cli.given import refuse_existing
-    from rulekd.scenes.readers import check_writable
-    from rulekd.scenes.rooms import generate as rooms
-
     refuse_existing(out)
-    check_writable(out)
+    if count < 1:
+        raise RulekdError(f"{count} rooms", hint="Give a --count of 1 or more.")
+    if seed < 0:
+        raise RulekdError(f"--seed is {seed}", hint="Give a whole number, 0 or more.")
+    if not out.name.lower().removesuffix(".gz").endswith(".jsonl"):
+        raise RulekdError(f"{out}: scenes are written as JSON lines", hint="Name the file .jsonl or .jsonl.gz.")
+    # the generator brings torch
+    from rulekd.scenes.rooms import generate as rooms
 
     scenes = rooms(count, seed)
     out.parent.mkdir(parents=True, exist_ok=True)

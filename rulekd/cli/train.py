@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.errors import RulekdError
+from rulekd.cli.choices import check_network, check_positive, check_scenes, check_share, check_weights
 from rulekd.cli.completing import networks, run_folders
+from rulekd.cli.given import check_settings, load_graph, load_scenes, refuse_existing, settings_of
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import counting, progress
 from rulekd.cli.tables import fields
+from rulekd.run_files import CHECKPOINT
 
 if TYPE_CHECKING:
     from kg import KnowledgeGraph
@@ -54,20 +57,31 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Train a network. Without --teacher and --kg: on labels alone."""
-    # training brings torch
-    from rulekd.cli.given import load_graph, load_scenes, refuse_existing, settings_of
-    from rulekd.cli.networks import load_student, load_teacher
-    from rulekd.distillation import distill
-    from rulekd.distillation.run import leave_interrupted
-    from rulekd.run_files import CHECKPOINT
-
     refuse_existing(out, resume=resume)
     if temperature is not None and teacher is None:
         raise RulekdError(f"--temperature {temperature} without --teacher", hint="Soft labels come from a teacher.")
+    check_settings(epochs, steps, batch_size, learning_rate, device)
+    check_positive(temperature=temperature)
+    check_weights(labels_weight=labels_weight)
+    check_share(share)
+    if teacher is None and labels_weight == 0:
+        raise RulekdError(
+            "there is nothing to learn the predicates from: no labels and no teacher",
+            hint="Rules alone are satisfied by a network that says nothing; give --teacher or --labels-weight.",
+        )
+    check_scenes(scenes)
+    check_network(student)
+    if teacher is not None:
+        check_network(teacher, trained=True)
+    graph = None if kg is None else load_graph(kg)
+    # training brings torch: what can be refused was refused before
+    from rulekd.cli.networks import load_student, load_teacher
+    from rulekd.distillation import distill
+    from rulekd.distillation.run import leave_interrupted
+
     settings = settings_of(epochs, steps, batch_size, learning_rate, device)
     given = load_scenes(scenes)
     fingerprint = given.fingerprint
-    graph = None if kg is None else load_graph(kg)
     transfers = _transfers(graph, teacher is not None, temperature, labels_weight)
     pupil = load_student(student, given, seed)
     master = None if teacher is None else load_teacher(teacher, pupil.scenes)
@@ -119,11 +133,7 @@ def _transfers(
         transfers.append(Labels(weight=weight))
     if taught:
         transfers.append(SoftLabels() if temperature is None else SoftLabels(temperature=temperature))
-    if not transfers:
-        raise RulekdError(
-            "there is nothing to learn the predicates from: no labels and no teacher",
-            hint="Rules alone are satisfied by a network that says nothing; give --teacher or --labels-weight.",
-        )
+    assert transfers, "labels or a teacher: was checked"
     return [*transfers, Rules(graph)] if graph is not None else transfers
 
 
