@@ -339,8 +339,6 @@ def _too_dear(seen: Discovery, found: Found, what: str, bodies: int, rules: int,
             f"{what}: {rules:,} candidates not examined, {cost:.1e} multiplications where {LIGHT:.1e} are made "
             "unasked; families=['conjunctions', ...] asks for them"
         )
-    elif seen.unasked:
-        found.notes.append(f"{what}: {rules:,} candidates for {cost:.1e} multiplications, {LIGHT:.1e} are made unasked")
     return dear or bodies > MOST
 
 

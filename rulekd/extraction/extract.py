@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from rulekd.extraction import betting
-from rulekd.extraction.account import account, doubts, settled
+from rulekd.extraction.account import account, advice, doubts, limits, outcome, settled
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
@@ -279,6 +279,7 @@ def _mine(
         notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
+    judged = replace(judged, rules=list(rules))
     cited = {
         c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
     }
@@ -287,7 +288,11 @@ def _mine(
         rules,
         worlds=_worlds(source.view, cited),
         provenance=provenance,
-        notes=(*notes, *account(counted, judged, whole.facts, bar, watch, unjudged), *doubts(source)),
+        notes=account(
+            found=outcome(counted, judged, whole.facts, bar),
+            limits=(*notes, *limits(counted, watch, unjudged), *doubts(source)),
+            advice=advice(judged, bar),
+        ),
         triples=measured(
             [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
         ),
