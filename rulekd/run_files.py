@@ -99,7 +99,7 @@ def inspect(folder: Path) -> RunFiles:
     record: dict[str, Any] = {}
     if not (folder / RECORD).exists() and any((folder / left).exists() for left in (FINISHED, CHECKPOINT)):
         # killed, or still at work: what is needed to go on is there
-        broken = _weights(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else []
+        broken = weights_problems(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else []
         return RunFiles(folder, problems=tuple(broken))
     try:
         record = read_record(folder)
@@ -109,10 +109,10 @@ def inspect(folder: Path) -> RunFiles:
     if record:
         problems += _graph(folder / GRAPH)
     if record.get("status") == "interrupted":
-        problems += _weights(folder / CHECKPOINT)
+        problems += weights_problems(folder / CHECKPOINT)
     elif record and record.get("kind") != "comparison":
         ledger, wrongs = _ledger(folder / METRICS)
-        problems += [*wrongs, *_weights(folder / WEIGHTS)]
+        problems += [*wrongs, *weights_problems(folder / WEIGHTS)]
         if not isinstance(record.get("network"), dict):
             problems.append(f"{folder / RECORD} cannot be used: its network is {str(record.get('network'))[:60]!r}")
     return RunFiles(folder, record, ledger, tuple(problems))
@@ -150,7 +150,7 @@ def _ledger(path: Path) -> tuple[tuple[dict[str, Any], ...], list[str]]:
     return tuple(entries), []
 
 
-def _weights(path: Path) -> list[str]:
+def weights_problems(path: Path) -> list[str]:
     """The header says where each tensor lies: a file that is cut, or something else, does not fit it."""
     if not path.is_file():
         return [f"{path} is not there"]

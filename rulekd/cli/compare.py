@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from kg.errors import RulekdError
+from rulekd.cli.choices import check_network, check_positive, check_scenes, check_share, check_weights
 from rulekd.cli.completing import networks, run_folders
-from rulekd.cli.given import check_scenes, load_graph, load_scenes, refuse_existing, settings_of
+from rulekd.cli.given import check_settings, load_graph, load_scenes, refuse_existing, settings_of
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
 from rulekd.run_files import FINISHED
@@ -56,7 +57,6 @@ def compare(
     """
     folder = folder_for(out, resume)
     refuse_existing(folder, resume=resume, left=FINISHED)
-    check_scenes(scenes)
     if seeds < 1:
         raise RulekdError(f"--seeds is {seeds}", hint="Give 1 or more; 10 for a verdict.")
     if Path(student).is_dir():
@@ -64,8 +64,15 @@ def compare(
             f"--student {student} is a run directory: every seed would start from its weights",
             hint="Name a built-in network, or module:build.",
         )
+    check_settings(epochs, steps, batch_size, learning_rate, device)
+    check_positive(temperature=temperature)
+    check_weights(labels_weight=labels_weight, rules_weight=rules_weight)
+    check_share(share)
+    check_scenes(scenes)
+    check_network(student)
+    check_network(teacher, trained=True)
     graph = None if kg is None else load_graph(kg)
-    # training brings torch
+    # training brings torch: what can be refused was refused before
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import Labels, Rules, SoftLabels
     from rulekd.distillation import compare as compare_students

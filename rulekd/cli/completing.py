@@ -9,10 +9,8 @@ from pathlib import Path
 import typer
 
 from kg import KnowledgeGraph, RulekdError
+from rulekd.cli.choices import FAMILIES, NETWORKS
 from rulekd.run_files import RECORD
-
-#: ``rulekd.networks.NETWORKS`` by name; a test compares them, since that table itself brings torch.
-BUILT_IN = ("room-transformer", "point-student")
 
 #: A person waits for the answer: larger graph files are not read for it.
 LARGEST_GRAPH = 20_000_000
@@ -43,7 +41,13 @@ def run_folders(incomplete: str) -> list[str]:
 
 def networks(incomplete: str) -> list[str]:
     """Built-in networks and run directories."""
-    return [name for name in BUILT_IN if name.startswith(incomplete)] + run_folders(incomplete)
+    return [name for name in NETWORKS if name.startswith(incomplete)] + run_folders(incomplete)
+
+
+def families(incomplete: str) -> list[str]:
+    """Families of rules; several may stand behind each other, divided by commas."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in FAMILIES if name.startswith(last)]
 
 
 class Offer(str):

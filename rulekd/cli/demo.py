@@ -33,10 +33,11 @@ def demo(
     """Rooms, a teacher, its rules, three students, a comparison and a report: the whole way in a few minutes."""
     if seed < 0:
         raise RulekdError(f"--seed is {seed}", hint="Give a whole number, 0 or more.")
+    folder = folder_for(out)
     # everything else brings torch
     from rulekd.demo import Settings
 
-    perform(Settings(seed=seed), folder_for(out), as_json=as_json)
+    perform(Settings(seed=seed), folder, as_json=as_json)
 
 
 def folder_for(out: Path | None) -> Path:

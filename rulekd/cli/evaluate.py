@@ -12,8 +12,9 @@ import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
 from kg.tables import fields
+from rulekd.cli.choices import PARTS, check_choice, check_network, check_run
 from rulekd.cli.completing import run_folders
-from rulekd.cli.given import check_scenes, load_graph, load_scenes
+from rulekd.cli.given import load_graph, load_scenes
 from rulekd.cli.manners import NO, JsonFlag, answer, log
 from rulekd.run_files import read_record
 
@@ -82,16 +83,17 @@ def evaluate(
     """Measure the student of a run on scenes that it did not learn from. Exit code 1 when a gate is missed."""
     gates = [Gate.read(text, True) for text in fail_below or []]
     gates += [Gate.read(text, False) for text in fail_above or []]
+    check_choice("part", part, PARTS)
     record = read_record(run)
-    if scenes is not None:
-        check_scenes(scenes)
-    # networks and scenes bring torch
+    check_run(run)
+    if teacher is not None:
+        check_network(teacher, trained=True)
+    graph = _graph(kg, run)
+    given = _scenes(scenes, record)
+    # networks bring torch: what can be refused was refused before
     from rulekd.cli.networks import load_teacher, load_trained
     from rulekd.distillation import evaluate as measure
-    from rulekd.scenes.parts import check_part
 
-    check_part(part)
-    given, graph = _scenes(scenes, record), _graph(kg, run)
     student = load_trained(run, given)
     named = teacher if teacher is not None else record.get("teacher")
     if named is None:

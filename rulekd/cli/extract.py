@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from kg.errors import RulekdError, unknown
+from kg.errors import RulekdError
+from rulekd.cli.choices import FAMILIES, check_choice, check_network, check_positive, check_scenes
+from rulekd.cli.completing import families as families_of
 from rulekd.cli.completing import run_folders
-from rulekd.cli.given import check_fraction, check_scenes, load_scenes, refuse_existing
+from rulekd.cli.given import check_fraction, load_scenes, refuse_existing
 from rulekd.cli.kg import record
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import progress
@@ -30,7 +32,8 @@ def extract(
     out: Annotated[Path, typer.Option(help="The graph file to write, such as rooms.kg.json; never an existing one.")],
     seed: Annotated[int, typer.Option(help="Of the random translation and scaling.")] = 0,
     families: Annotated[
-        list[str] | None, typer.Option(help="Only these families of laws, divided by commas; all unless said.")
+        list[str] | None,
+        typer.Option(help="Only these families, divided by commas; all unless said.", autocompletion=families_of),
     ] = None,
     tolerance: Annotated[float | None, typer.Option(help="Largest violation rate of a law, a fraction.")] = None,
     hunt: Annotated[bool, typer.Option("--hunt", help="Look for made scenes that break each axiom.")] = False,
@@ -49,22 +52,22 @@ def extract(
 ) -> None:
     """Ask a network about scenes, and write the laws that it obeys as a knowledge graph."""
     refuse_existing(out)
-    check_scenes(scenes)
+    wanted = [name.strip() for given in families or [] for name in given.split(",") if name.strip()]
+    for name in wanted:
+        check_choice("family", name, FAMILIES)
     limit = None if tolerance is None else check_fraction("--tolerance", tolerance)
     if not 0 < reach <= 1 or not seconds > 0:
         raise RulekdError(
             f"--reach is {reach}, --seconds {seconds}", hint="Give a share above 0, up to 1, and more than 0 seconds."
         )
-    # networks and scenes bring torch
+    check_positive(budget=budget)
+    check_scenes(scenes)
+    check_network(teacher, trained=True)
+    # networks and scenes bring torch: what can be refused was refused before
     from rulekd.cli.networks import load_teacher
     from rulekd.extraction import Effort
-    from rulekd.extraction.extract import FAMILIES
     from rulekd.extraction.extract import extract as extract_rules
 
-    wanted = [name.strip() for given in families or [] for name in given.split(",") if name.strip()]
-    for name in wanted:
-        if name not in FAMILIES:
-            raise unknown("family", name, FAMILIES)
     effort = Effort(reach=reach, seconds=seconds, seed=seed)
     loaded = load_teacher(teacher, load_scenes(scenes))
     with progress() as show:

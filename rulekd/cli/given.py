@@ -1,7 +1,4 @@
-"""What several commands are given: scenes, a graph, a folder that must not exist yet, gates.
-
-What can be told without torch is told before it is loaded, which takes seconds.
-"""
+"""What several commands are given: scenes, a graph, a folder that must not exist yet, gates."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kg import KnowledgeGraph
 from kg.errors import FileFormatError, RulekdError
+from rulekd.cli.choices import DEVICES, check_choice, check_positive, check_scenes
 from rulekd.run_files import CHECKPOINT, is_free
 
 if TYPE_CHECKING:
@@ -18,19 +16,12 @@ if TYPE_CHECKING:
     from rulekd.scenes import SceneSet
 
 
-def check_scenes(path: Path) -> None:
-    """Raise where there is no file of scenes."""
-    if not path.exists():
-        raise FileFormatError(
-            f"there is no file of scenes {str(path)!r}", hint="Check the path; `rulekd scenes generate` makes rooms."
-        )
-
-
 def load_scenes(path: Path) -> SceneSet:
     """The scenes of a file."""
-    from rulekd.scenes import SceneSet  # brings torch
-
     check_scenes(path)
+    # scenes are tensors: torch loads now, and not for what is refused before
+    from rulekd.scenes import SceneSet
+
     return SceneSet.load(path)
 
 
@@ -69,12 +60,19 @@ def refuse_existing(out: Path, *, resume: bool = False, left: str = CHECKPOINT) 
         ) from wrong
 
 
-def settings_of(epochs: int | None, steps: int | None, batch_size: int, learning_rate: float, device: str) -> Training:
-    """How to train, from the options that ``train`` and ``compare`` share: epochs or steps, 40 epochs unless said."""
-    from rulekd.distillation import Training  # brings torch
-
+def check_settings(epochs: int | None, steps: int | None, batch_size: int, learning_rate: float, device: str) -> None:
+    """The options of a training that ``train`` and ``compare`` share."""
     if epochs is not None and steps is not None:
         raise RulekdError(f"--epochs {epochs} and --steps {steps}", hint="Give one of them.")
+    check_positive(epochs=epochs, steps=steps, batch_size=batch_size, learning_rate=learning_rate)
+    check_choice("device", device, DEVICES)
+
+
+def settings_of(epochs: int | None, steps: int | None, batch_size: int, learning_rate: float, device: str) -> Training:
+    """How to train, from options that were checked: epochs or steps, 40 epochs unless said."""
+    # training brings torch
+    from rulekd.distillation import Training
+
     return Training(
         epochs=40 if epochs is None else epochs,
         steps=steps,
@@ -85,7 +83,7 @@ def settings_of(epochs: int | None, steps: int | None, batch_size: int, learning
 
 
 def check_fraction(option: str, value: float) -> float:
-    """The value of an option that must be a fraction."""
-    if not 0 <= value <= 1:
-        raise RulekdError(f"{option} is {value}", hint="Give a fraction, 0 to 1.")
+    """The value of an option that must be a fraction between 0 and 1."""
+    if not 0 < value < 1:
+        raise RulekdError(f"{option} is {value}", hint="Give a fraction above 0, below 1.")
     return value

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kg.errors import RulekdError, nearest, unknown
+from kg.errors import RulekdError, unknown
+from rulekd.cli.choices import check_network
 from rulekd.cli.manners import log
 from rulekd.distillation.run import load_run, load_weights, network_of
 from rulekd.networks import NETWORKS, build
@@ -41,11 +42,7 @@ class Loaded:
 
 def load_teacher(word: str, scenes: SceneSet) -> Loaded:
     """A trained network. A built-in name is refused: it has learned nothing."""
-    if word in NETWORKS and not Path(word).is_dir():
-        raise RulekdError(
-            f"the built-in network {word!r} is untrained: there is nothing to learn from it",
-            hint=f"Train it first (rulekd train --student {word} --scenes ... --out runs/teacher); name that folder.",
-        )
+    check_network(word, trained=True)
     return _load(word, scenes, seed=0)
 
 
@@ -70,24 +67,14 @@ def load_trained(folder: Path, scenes: SceneSet) -> Loaded:
 
 
 def _load(word: str, scenes: SceneSet, seed: int) -> Loaded:
+    check_network(word)
     if Path(word).is_dir():
         return load_trained(Path(word), scenes)
     if word in NETWORKS:
         needs = NETWORKS[word].reads is ReadPoints and scenes.scenes.points is None
         scenes, points = _sampled(scenes, word) if needs else (scenes, None)
         return Loaded(build(word, scenes, seed=seed), scenes, points=points)
-    if ":" in word:
-        return _with_points(_caller(word), _lasting(word), scenes)
-    if "/" in word or word.endswith(".py"):
-        raise RulekdError(
-            f"there is no run directory {word!r}", hint="Name a folder that `rulekd train` made, or file.py:build."
-        )
-    known = ", ".join(NETWORKS)
-    close = nearest(word, NETWORKS)
-    raise RulekdError(
-        f"unknown network {word!r}; built-in: {known}; or a run directory, or module:build",
-        hint=f"Did you mean {close!r}?" if close else "`rulekd train --help` says how networks are named.",
-    )
+    return _with_points(_caller(word), _lasting(word), scenes)
 
 
 def _with_points(make: Callable[[SceneSet], Predictor], build: str | None, scenes: SceneSet) -> Loaded:
@@ -158,14 +145,9 @@ def _wants_scenes(function: Callable[..., Any], word: str) -> bool:
 
 def _module(name: str, word: str) -> ModuleType:
     if not name.endswith(".py"):
-        # the console script does not look in the folder that it is called in, where a person's module lies
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
         module: ModuleType = _guarded(lambda: importlib.import_module(name), word, missing=name)
         return module
     path = Path(name).resolve()
-    if not path.is_file():
-        raise RulekdError(f"there is no file {name!r}, asked for by {word!r}", hint="Check the path before the colon.")
     known = sys.modules.get(_file_module(path))
     if known is not None:
         return known

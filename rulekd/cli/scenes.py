@@ -30,6 +30,8 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what a file holds, or one scene as a table and a picture."""
+    if out is not None:
+        refuse_existing(out)
     scenes = _load(file)
     if scene is None and out is None:
         answer(_summary(scenes), _summary_text(scenes), as_json=as_json)
@@ -38,7 +40,6 @@ def show(
     objects, facts = _objects(scenes.scenes, number), _facts(scenes, number)
     shown: dict[str, Any] = {"scene": scenes.scenes.names[number], "objects": objects, "facts": facts}
     if out is not None:
-        refuse_existing(out)
         # drawing brings matplotlib
         from rulekd.scenes.drawing import draw
 
@@ -56,11 +57,15 @@ def generate(
 ) -> None:
     """Make furnished rooms with exact contacts, labels from definitions, and points as a camera sees them."""
     refuse_existing(out)
+    if count < 1:
+        raise RulekdError(f"{count} rooms", hint="Give a --count of 1 or more.")
+    if seed < 0:
+        raise RulekdError(f"--seed is {seed}", hint="Give a whole number, 0 or more.")
+    if not out.name.lower().removesuffix(".gz").endswith(".jsonl"):
+        raise RulekdError(f"{out}: scenes are written as JSON lines", hint="Name the file .jsonl or .jsonl.gz.")
     # the generator brings torch
-    from rulekd.scenes.readers import check_writable
     from rulekd.scenes.rooms import generate as rooms
 
-    check_writable(out)
     scenes = rooms(count, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     scenes.save(out)

@@ -9,8 +9,9 @@ import typer
 
 from kg.errors import RulekdError
 from kg.tables import fields
+from rulekd.cli.choices import check_network, check_positive, check_scenes, check_share, check_weights
 from rulekd.cli.completing import networks, run_folders
-from rulekd.cli.given import check_scenes, load_graph, load_scenes, refuse_existing, settings_of
+from rulekd.cli.given import check_settings, load_graph, load_scenes, refuse_existing, settings_of
 from rulekd.cli.manners import JsonFlag, answer, log
 from rulekd.cli.progress import counting, progress
 from rulekd.run_files import CHECKPOINT
@@ -57,11 +58,23 @@ def train(
 ) -> None:
     """Train a network. Without --teacher and --kg: on labels alone."""
     refuse_existing(out, resume=resume)
-    check_scenes(scenes)
     if temperature is not None and teacher is None:
         raise RulekdError(f"--temperature {temperature} without --teacher", hint="Soft labels come from a teacher.")
+    check_settings(epochs, steps, batch_size, learning_rate, device)
+    check_positive(temperature=temperature)
+    check_weights(labels_weight=labels_weight)
+    check_share(share)
+    if teacher is None and labels_weight == 0:
+        raise RulekdError(
+            "there is nothing to learn the predicates from: no labels and no teacher",
+            hint="Rules alone are satisfied by a network that says nothing; give --teacher or --labels-weight.",
+        )
+    check_scenes(scenes)
+    check_network(student)
+    if teacher is not None:
+        check_network(teacher, trained=True)
     graph = None if kg is None else load_graph(kg)
-    # training brings torch
+    # training brings torch: what can be refused was refused before
     from rulekd.cli.networks import load_student, load_teacher
     from rulekd.distillation import distill
     from rulekd.distillation.run import leave_interrupted
@@ -120,11 +133,7 @@ def _transfers(
         transfers.append(Labels(weight=weight))
     if taught:
         transfers.append(SoftLabels() if temperature is None else SoftLabels(temperature=temperature))
-    if not transfers:
-        raise RulekdError(
-            "there is nothing to learn the predicates from: no labels and no teacher",
-            hint="Rules alone are satisfied by a network that says nothing; give --teacher or --labels-weight.",
-        )
+    assert transfers, "labels or a teacher: was checked"
     return [*transfers, Rules(graph)] if graph is not None else transfers
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Final
 
 from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
@@ -11,6 +13,10 @@ from rulekd.extraction.refutation import unreliable
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
+from rulekd.scenes.parts import DISCOVER
+
+#: Share of what is given that confirms; the rest proposes.
+CONFIRM: Final = 1 - DISCOVER
 
 
 def settled(facts: Facts) -> list[str]:
@@ -40,45 +46,68 @@ def misread(facts: Facts) -> list[str]:
 
 
 def doubts(source: Source) -> list[str]:
-    """Predicates about which the network errs so often that few rules of them are listed."""
+    """Predicates about which the network alone is not believed, however well its answers obey a rule."""
     return [
-        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings, too often for rules "
-        "by itself; listed of it is what clean labels, tables or transforms bear out"
+        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings; rules about it are "
+        "judged by clean labels, under a transform or as a whole table, or not listed"
         for name in sorted(unreliable(source))
     ]
 
 
-def account(
-    counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar, watch: Watch, unjudged: int
-) -> list[str]:
-    """What was examined, on how much; and of an empty result the nearest miss, and what would settle it.
+def account(found: Sequence[str], limits: Sequence[str], advice: Sequence[str]) -> tuple[str, ...]:
+    """The notes in the order of reading: what was found, what limited it, what to do; each said once.
+
+    >>> account(["confirmed on 9 scenes"], ["near: never true", "near: never true"], [])
+    ('confirmed on 9 scenes', 'near: never true')
+    """
+    return tuple(dict.fromkeys((*found, *limits, *advice)))
+
+
+def outcome(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar) -> list[str]:
+    """What was confirmed, on how much, out of how many candidates; where nothing was, the nearest miss."""
+    confirmed = sum(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules)
+    notes = []
+    if bar.exploring:
+        notes.append(
+            f"nothing can be confirmed on {int(facts.populated.sum()):,} scenes in {facts.independent():,} independent "
+            "units: listed is what is not there by chance, counted on the scenes that proposed it"
+        )
+    else:
+        scenes, units = int((bar.held_out & facts.populated).sum()), facts.independent(bar.held_out)
+        said = f"{confirmed:,} of {len(judged.rules):,} rules are confirmed" if confirmed else "nothing was confirmed"
+        notes.append(f"{said}, on {scenes:,} scenes in {units:,} independent units")
+    looked = {name: proposals for name, proposals in counted if proposals.examined}
+    each = ", ".join(f"{name} {len(one.formulas):,} of {one.examined:,}" for name, one in looked.items())
+    examined = sum(one.examined for one in looked.values())
+    proposed = sum(len(one.formulas) for one in looked.values())
+    notes.append(f"{proposed:,} of {examined:,} candidates were proposed" + (f": {each}" if each else ""))
+    if not confirmed and judged.nearest:
+        notes.append(f"nearest miss, of those not listed: {judged.nearest}")
+    return notes
+
+
+def limits(counted: Sequence[tuple[str, Proposals]], watch: Watch, unjudged: int) -> list[str]:
+    """What was not examined, and why; network and labels are proposed from alike, and what both lack is said once.
 
     unjudged: proposed candidates for which there was no time.
     """
-    of_each = [f"{name} {one.examined:,} ({len(one.formulas):,})" for name, one in counted if one.examined]
-    proposed = sum(len(one.formulas) for _, one in counted)
-    notes = [f"{bar.examined:,} candidates examined ({proposed:,} proposed): {', '.join(of_each) or 'none'}"]
-    notes += dict.fromkeys(note for _, proposals in counted for note in proposals.notes)
-    notes += [str(missed) for missed in watch.missed.values() if missed.candidates != 0]
+    about: dict[str, str] = {}
+    for _, proposals in counted:
+        for note in proposals.notes:
+            about.setdefault(note.partition(": ")[0], note)
+    notes = [*about.values(), *(str(missed) for missed in watch.missed.values() if missed.candidates != 0)]
     if unjudged:
         notes.append(f"{unjudged:,} proposed candidates, the last of them, were not judged: the time was used up")
-    if bar.exploring:
-        notes.append(
-            f"{int(facts.populated.sum()):,} scenes in {facts.independent():,} independent units are too few to "
-            "confirm a level: listed is what is not there by chance, proposed and counted on the same scenes"
-        )
-    else:
-        scenes = int((bar.held_out & facts.populated).sum())
-        notes.append(f"tested on {scenes:,} scenes in {facts.independent(bar.held_out):,} independent units")
-    if any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
-        return notes
-    if judged.nearest:
-        notes.append(f"nothing was confirmed; nearest miss: {judged.nearest}")
-    elif not judged.rules:
-        notes.append("nothing was confirmed: no candidate was proposed")
-    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
-    notes.append(
-        f"at a tolerance of {bar.tolerance:.2%} a single law without a violation needs {needed} independent units on "
-        "the confirmation part (60 % of what is given), and more where many candidates are tested"
-    )
     return notes
+
+
+def advice(judged: Judged, bar: Bar) -> list[str]:
+    """Where nothing was confirmed, how much would settle it."""
+    if any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
+        return []
+    needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
+    return [
+        f"to confirm one law without a violation at a tolerance of {bar.tolerance:.2%}, give about "
+        f"{math.ceil(needed / CONFIRM):,} independent units: "
+        f"{needed:,} must fall to confirmation, more where many candidates are tested"
+    ]

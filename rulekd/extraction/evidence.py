@@ -161,7 +161,7 @@ def confirm(
         fitted = bar.exploring and one.formula in keep and (chance[place] or 0.0) <= CHANCE
         shown = fitted or (related[place] and (one.holds or habit or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
-            missed.append((one.deciding, _missed(one, told[place], chance[place])))
+            missed.append((one.deciding, _missed(one, told[place], chance[place], bool(related[place]))))
             continue
         evidence = _evidence(one, told[place], said[place], held, chance[place], bar)
         kind = Kind.HABIT if habit else Kind.UNKNOWN
@@ -254,12 +254,16 @@ def _level(counted: Tally, tolerance: float) -> float:
     return betting.p_at_most(rates, tolerance) if len(rates) >= MIN_UNITS else 1.0
 
 
-def _missed(one: _Candidate, told: Tally, chance: float | None) -> str:
+def _missed(one: _Candidate, told: Tally, chance: float | None, related: bool) -> str:
+    """A candidate that is not listed, and every test that it missed; p-values are those before correction."""
     broken, live = int(told.broken.sum()), int(told.live.sum())
-    by_chance = "" if chance is None else f", p {chance:.2g} of being there by chance"
-    level = f"p {one.deciding:.2g} of its level"
-    refuted = ", more often than errors of the facts explain" if one.refuted else ""
-    return f"'{one.formula}': {broken:,} of {live:,} live groundings break it{refuted}; {level}{by_chance}"
+    tests = []
+    if not one.holds:
+        why = "violations are more than errors explain" if one.refuted else f"level is not shown, p {one.deciding:.2g}"
+        tests.append(why)
+    if not related and chance is not None:
+        tests.append(f"relation may be chance, p {chance:.2g}")
+    return f"'{one.formula}': {broken:,} of {live:,} live groundings break it; its " + ", its ".join(tests)
 
 
 def benjamini_hochberg(p_values: Sequence[float], level: float, tested: int = 0) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
 from kg.errors import unknown
 from rulekd.extraction import betting
-from rulekd.extraction.account import account, doubts, misread, settled
+from rulekd.extraction.account import account, advice, doubts, limits, misread, outcome, settled
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
@@ -303,6 +303,7 @@ def _mine(
         notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
+    judged = replace(judged, rules=list(rules))
     cited = {
         c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
     }
@@ -311,11 +312,10 @@ def _mine(
         rules,
         worlds=_worlds(source.view, cited),
         provenance=provenance,
-        notes=(
-            *misread(whole.facts),
-            *notes,
-            *account(counted, judged, whole.facts, bar, watch, unjudged),
-            *doubts(source),
+        notes=account(
+            found=outcome(counted, judged, whole.facts, bar),
+            limits=(*misread(whole.facts), *notes, *limits(counted, watch, unjudged), *doubts(source)),
+            advice=advice(judged, bar),
         ),
         triples=measured(
             [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes

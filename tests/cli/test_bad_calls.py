@@ -8,7 +8,11 @@ student), {own} a person's networks, {d} a folder of damaged files, {out} a plac
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,25 +130,25 @@ GRAPHS: list[Row] = [
 ]
 
 NUMBERS: list[Row] = [
-    (f"{POINTS} --share 1.5", "a share of 1.5", "up to 1"),
-    (f"{POINTS} --share nan", "a share of nan", "up to 1"),
-    (f"{POINTS} --share 0", "a share of 0.0", "above 0"),
+    (f"{POINTS} --share 1.5", "--share is 1.5", "up to 1"),
+    (f"{POINTS} --share nan", "--share is nan", "up to 1"),
+    (f"{POINTS} --share 0", "--share is 0.0", "above 0"),
     (f"{POINTS} --epochs 2", "--epochs 2 and --steps 2", "one of them"),
     (f"{POINTS} --steps 1.5", "'--steps'", "rulekd train --help"),
-    (f"{POINTS} --steps 0", "steps is 0", "above 0"),
-    (f"{POINTS} --batch-size 0", "batch_size is 0", "above 0"),
-    (f"{POINTS} --learning-rate 0", "learning_rate is 0.0", "above 0"),
-    (f"{POINTS} --learning-rate nan", "learning_rate is nan", "finite"),
-    (f"{POINTS} --learning-rate inf", "learning_rate is inf", "finite"),
-    (f"{POINTS} --labels-weight nan", "'labels' is nan", "finite"),
+    (f"{POINTS} --steps 0", "--steps is 0", "above 0"),
+    (f"{POINTS} --batch-size 0", "--batch-size is 0", "above 0"),
+    (f"{POINTS} --learning-rate 0", "--learning-rate is 0.0", "above 0"),
+    (f"{POINTS} --learning-rate nan", "--learning-rate is nan", "finite"),
+    (f"{POINTS} --learning-rate inf", "--learning-rate is inf", "finite"),
+    (f"{POINTS} --labels-weight nan", "--labels-weight is nan", "finite"),
     (f"{POINTS} --labels-weight 0", "nothing to learn", "--labels-weight"),
     (f"{POINTS} --temperature 4", "--temperature 4.0 without --teacher", "teacher"),
-    (f"{TAUGHT} {{teacher}} --temperature nan", "temperature is nan", "finite"),
-    (f"{TAUGHT} {{teacher}} --temperature 0", "temperature is 0.0", "above 0"),
-    (f"{POINTS} --device tpu", "unknown device 'tpu'", "cuda"),
-    (f"{MINE} {{teacher}} --tolerance nan", "--tolerance is nan", "0 to 1"),
-    (f"{MINE} {{teacher}} --tolerance 2", "--tolerance is 2.0", "0 to 1"),
-    (f"{MINE} {{teacher}} --tolerance 0", "a tolerance of 0.0", "above 0"),
+    (f"{TAUGHT} {{teacher}} --temperature nan", "--temperature is nan", "finite"),
+    (f"{TAUGHT} {{teacher}} --temperature 0", "--temperature is 0.0", "above 0"),
+    (f"{POINTS} --device tpu", "unknown device 'tpu'", "cpu"),
+    (f"{MINE} {{teacher}} --tolerance nan", "--tolerance is nan", "above 0, below 1"),
+    (f"{MINE} {{teacher}} --tolerance 2", "--tolerance is 2.0", "above 0, below 1"),
+    (f"{MINE} {{teacher}} --tolerance 0", "--tolerance is 0.0", "above 0, below 1"),
     (f"{MINE} {{teacher}} --families algebar", "unknown family 'algebar'", "'algebra'"),
     ("eval --run {student} --part tset", "unknown part 'tset'", "'test'"),
     ("eval --run {student} --fail-below f1", "--fail-below 'f1'", "f1=0.9"),
@@ -153,7 +157,7 @@ NUMBERS: list[Row] = [
     ("eval --run {student} --fail-above violation=90", "90 is no fraction", "fractions"),
     ("demo --seed -1 --out {out}", "--seed is -1", "0 or more"),
     (f"{COMPARE} --student point-student --seeds 0 --out {{out}}", "--seeds is 0", "10 for a verdict"),
-    (f"{COMPARE} --student point-student --share nan --kg {{graph}} --out {{out}}", "a share of nan", "up to 1"),
+    (f"{COMPARE} --student point-student --share nan --kg {{graph}} --out {{out}}", "--share is nan", "up to 1"),
 ]
 
 PLACES: list[Row] = [
@@ -209,6 +213,48 @@ def test_a_bad_call_is_told(
     assert list(tmp_path.iterdir()) == []  # nothing is written, and the weights that are a pickle have not run
     assert not (Path.cwd() / MARK).exists()
     assert content(places["d"].parent, places["bare"].parent) == before  # and nothing is lost
+
+
+def needs_torch(row: Row) -> bool:
+    """Is it wrong in what only tensors tell: what stands in a file of scenes, or what a person's function answers?"""
+    words = row[0]
+    inside = any(f"{{d}}/{name}" in words for name in ("empty", "cut.js", "future.jsonl", "twice", "endless", "noise"))
+    own = "{own}" in words or "fails.py" in words
+    return inside or own or words == f"{READ} {{graph}}" or "--scene 99" in words or ".gif" in words
+
+
+#: A process to which torch is missing: it reads calls as JSON and prints what each says on stderr.
+WITHOUT_TORCH = """
+import contextlib, io, json, sys
+sys.modules["torch"] = None
+from rulekd.cli.app import app
+from rulekd.cli.manners import run
+said = []
+for words in json.load(sys.stdin):
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
+        run(app, words)
+    said.append(err.getvalue())
+print(json.dumps(said))
+"""
+
+
+def test_the_others_are_refused_without_torch(places: dict[str, Path], tmp_path: Path) -> None:
+    given = {name: str(path) for name, path in (places | {"out": tmp_path / "out"}).items()}
+    calls = json.dumps([[word.format(**given) for word in shlex.split(row[0])] for row in TABLE])
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH],
+        input=calls,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    heard = json.loads(done.stdout)
+    late = [row[0] for row, error in zip(TABLE, heard, strict=True) if not needs_torch(row) and row[1] not in error]
+    assert late == []
+    assert sum(map(needs_torch, TABLE)) < len(TABLE) / 4
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from kg import KnowledgeGraph
-from rulekd.cli.completing import BUILT_IN
+from rulekd.cli import choices
+from rulekd.extraction import FAMILIES
 from rulekd.networks import NETWORKS
+from rulekd.scenes.parts import EVIDENCE, PARTS
+from rulekd.scenes.readers import READERS
 from tests.cli.shell import seconds_of_a_process
 
 RULES = ["left_of(a, b) <-> right_of(b, a)", "near(a, b) <-> near(b, a)", "touching(a, b) <-> touching(b, a)"]
@@ -70,12 +73,22 @@ def test_runs_and_networks(tmp_path: Path) -> None:
     (tmp_path / "runs/teacher/run.json").write_text("{}")
     assert offers("runs", "show", "runs/", folder=tmp_path) == ["runs/teacher"]
     assert offers("eval", "--run", "", folder=tmp_path) == ["other/", "runs/"]
-    assert offers("train", "--student", "", folder=tmp_path) == [*BUILT_IN, "other/", "runs/"]
+    assert offers("train", "--student", "", folder=tmp_path) == [*choices.NETWORKS, "other/", "runs/"]
     assert offers("extract", "--teacher", "no/such/", folder=tmp_path) == []
 
 
-def test_the_list_of_networks_is_true() -> None:
-    assert list(NETWORKS) == list(BUILT_IN)
+def test_families_are_offered_one_after_the_other(tmp_path: Path) -> None:
+    assert offers("extract", "--families", "co", folder=tmp_path) == ["compositions", "conjunctions", "concepts"]
+    assert offers("extract", "--families", "pairs,tr", folder=tmp_path) == ["pairs,transforms"]
+
+
+def test_the_lists_of_choices_are_true() -> None:
+    assert list(NETWORKS) == list(choices.NETWORKS)
+    assert list(FAMILIES) == list(choices.FAMILIES)
+    assert (*PARTS, *EVIDENCE) == choices.PARTS
+    suffixes = [suffix for reader in READERS.values() for suffix in reader.suffixes]
+    assert [suffix for suffix in suffixes if not suffix.endswith(choices.SUFFIXES)] == []
+    assert set(choices.SUFFIXES) <= set(suffixes)
 
 
 def test_answers_at_once(file: Path) -> None:

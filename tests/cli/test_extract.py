@@ -97,7 +97,7 @@ def test_nothing_is_overwritten(trained: Trained) -> None:
     ("words", "error", "hint"),
     [
         (["--families", "algbra"], "unknown family 'algbra'", "Did you mean 'algebra'?"),
-        (["--budget", "0"], "a budget of 0.0 seconds", "above 0"),
+        (["--budget", "0"], "--budget is 0.0", "above 0"),
         (["--tolerance", "3"], "--tolerance is 3.0", "fraction"),
         (["--hunt", "--reach", "2"], "--reach is 2.0", "up to 1"),
         (["--hunt", "--seconds", "0"], "--seconds 0.0", "more than 0"),

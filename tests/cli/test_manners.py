@@ -158,3 +158,13 @@ def test_values_become_json() -> None:
 
 def test_a_file_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[2Jb\tc\nd\u202e") == "a\\x1b[2Jb\tc\nd\\u202e"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = [
+        subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, timeout=60, check=False)
+        for words in (["rulekd", "kg", "--help"], ["rulekd", "--bogus"])
+    ]
+    assert [one.returncode for one in done] == [0, 2]
+    assert done[0].stdout.lstrip().startswith("Usage: rulekd kg")
+    assert done[1].stderr.startswith("error: No such option: --bogus")
