@@ -61,16 +61,26 @@ def triangles(converse: Tensor) -> Tensor:
 def settle(possible: Tensor, unsure: Tensor, converse: Tensor) -> Tensor:
     """The table (G, G, G) bool, its unsure entries (G, G, G) bool changed while that leaves fewer violations.
 
-    All writings of a triangle change together, in each step those that leave the fewest violations.
+    All writings of a triangle change together, in each step those that leave the fewest violations. A change that
+    turns out not to be needed is taken back: what associativity does not tell apart stays as it was.
     """
     number = triangles(converse)
-    changes = number[unsure].unique()
-    step = max(1, BLOCK // len(converse) ** 4)
-    least = int(violations(possible[None])) if len(changes) else 0
-    while least:
-        left = torch.cat([violations(possible ^ (number == some[:, None, None, None])) for some in changes.split(step)])
+    choices, table = number[unsure].unique(), possible
+    least = int(violations(table[None]))
+    while least and len(choices):
+        left = _after(table, number, choices)
         if int(left.min()) >= least:
             break
-        least = int(left.min())
-        possible = possible ^ (number == changes[left.argmin()])
-    return possible
+        least, table = int(left.min()), table ^ (number == choices[left.argmin()])
+    while len(changed := number[table ^ possible].unique()):
+        left = _after(table, number, changed)
+        if int(left.min()) > least:
+            break
+        least, table = int(left.min()), table ^ (number == changed[left.argmin()])
+    return table
+
+
+def _after(table: Tensor, number: Tensor, changes: Tensor) -> Tensor:
+    """(K,) int64 violations of the table after each of the changes alone, (K,) int64 numbers of triangles."""
+    step = max(1, BLOCK // len(table) ** 4)
+    return torch.cat([violations(table ^ (number == some[:, None, None, None])) for some in changes.split(step)])

@@ -22,7 +22,8 @@ triple speaks for follows from the others, as far as it does.
 
 How often an error is made depends on more than the relation: E may be wrong several times over, the more so the more of
 the errors have a cause. Where witnesses were seen, and T + 1 and E + 1 of the first count are within a factor of
-UNSURE^s, and where a cell has no triple at all, the count does not decide; there, associativity does.
+UNSURE^s, and where a cell has no triple at all, the count does not decide: T > E is where to start from, and
+associativity decides.
 """
 
 from __future__ import annotations
@@ -37,9 +38,8 @@ from rulekd.extraction.associativity import settle, triangles, writings
 from rulekd.extraction.counting import EXACT_FLOAT32, blocks
 from rulekd.facts import Facts
 
-#: By which factor the witnesses that wrong answers give may be misjudged, if all errors are shared. Tuned on the region
-#: connections: a network that is right about 95 % of the pairs needs 7, and up to 50 nothing gets worse.
-UNSURE = 20
+#: By which factor the witnesses that wrong answers give may be misjudged where all errors are shared.
+UNSURE = 10
 
 #: Triangles that are not possible, in which a pair is taken for wrong.
 IMPOSSIBLE = 2
@@ -78,7 +78,7 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
     ratio = (triples + 1) / (wrong + 1)
     unsure = (triples > 0) & (ratio < UNSURE**shared) & (ratio > UNSURE**-shared)
     triples, _ = _triples(facts, told, agree & credible(facts, told, agree, possible), size)
-    possible = triples > (2 * shared**2 * _expected(triples, confused)).clamp_min(1)
+    possible = torch.where(unsure, ratio > 1, triples > (2 * shared**2 * _expected(triples, confused)).clamp_min(1))
     seen = triples.sum(2) > 0
     number = triangles(converse)
     unsure |= torch.isin(number, number[~seen])
