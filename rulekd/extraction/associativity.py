@@ -7,9 +7,10 @@ is associative when
 
 Both sides are the relations of a and d along a path a, b, c, d: whether one first skips b or first skips c must not
 matter. The tables of the calculi of time and space are associative (Allen's intervals, the region connections, the
-cardinal directions: they are relation algebras, Tarski 1941), those of arbitrary relations need not be (Renz and Ligozat,
-"Weak composition for qualitative spatial and temporal reasoning", 2005). A lie that is told the same way everywhere has
-as many witnesses as a law; but the table that believes it breaks this equation, and so does one that lacks an entry.
+cardinal directions: they are relation algebras, Tarski 1941), those of arbitrary relations need not be (Renz and
+Ligozat, "Weak composition for qualitative spatial and temporal reasoning", 2005). A lie that is told the same way
+everywhere has as many witnesses as a law; but the table that believes it breaks this equation, and so does one that
+lacks an entry.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ def settle(possible: Tensor, unsure: Tensor, converse: Tensor) -> Tensor:
     turns out not to be needed is taken back: what associativity does not tell apart stays as it was.
     """
     number = triangles(converse)
-    choices, table = number[unsure].unique(), possible
+    choices, table = torch.unique(number[unsure]), possible
     least = int(violations(table[None]))
     while least and len(choices):
         left = _after(table, number, choices)
         if int(left.min()) >= least:
             break
         least, table = int(left.min()), table ^ (number == choices[left.argmin()])
-    while len(changed := number[table ^ possible].unique()):
+    while len(changed := torch.unique(number[table ^ possible])):
         left = _after(table, number, changed)
         if int(left.min()) > least:
             break
@@ -83,4 +84,4 @@ def settle(possible: Tensor, unsure: Tensor, converse: Tensor) -> Tensor:
 def _after(table: Tensor, number: Tensor, changes: Tensor) -> Tensor:
     """(K,) int64 violations of the table after each of the changes alone, (K,) int64 numbers of triangles."""
     step = max(1, BLOCK // len(table) ** 4)
-    return torch.cat([violations(table ^ (number == some[:, None, None, None])) for some in changes.split(step)])
+    return torch.cat([violations(table ^ (number == some[:, None, None, None])) for some in torch.split(changes, step)])

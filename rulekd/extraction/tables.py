@@ -38,8 +38,8 @@ from rulekd.extraction.associativity import settle, triangles, writings
 from rulekd.extraction.counting import EXACT_FLOAT32, blocks
 from rulekd.facts import Facts
 
-#: By which factor the witnesses that wrong answers give may be misjudged where all errors are shared. Of 12 networks that
-#: were right about 95 % of the region connections, all gave the whole table from 10 to 100, eight with 5.
+#: By which factor the witnesses that wrong answers give may be misjudged where all errors are shared. Of 12 networks
+#: that were right about 95 % of the region connections, all gave the whole table from 10 to 100, eight with 5.
 UNSURE = 20
 
 #: Triangles that are not possible, in which a pair is taken for wrong.
