@@ -18,8 +18,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Numbers in memory at a time.
-BLOCK = 2**22
+#: Numbers in memory at a time; and multiplications of one step of the search, beyond which nothing is settled: G^5 for
+#: each unsure triangle, so up to some 190 of them among 17 relations.
+BLOCK, LARGEST = 2**22, 2**28
 
 
 def violations(possible: Tensor) -> Tensor:
@@ -63,10 +64,13 @@ def settle(possible: Tensor, unsure: Tensor, converse: Tensor) -> Tensor:
     """The table (G, G, G) bool, its unsure entries (G, G, G) bool changed while that leaves fewer violations.
 
     All writings of a triangle change together, in each step those that leave the fewest violations. A change that
-    turns out not to be needed is taken back: what associativity does not tell apart stays as it was.
+    turns out not to be needed is taken back: what associativity does not tell apart stays as it was. A group of so many
+    relations that one step would take LARGEST multiplications stays as it was too.
     """
     number = triangles(converse)
     choices, table = torch.unique(number[unsure]), possible
+    if len(choices) * len(table) ** 5 > LARGEST:
+        return possible
     least = int(violations(table[None]))
     while least and len(choices):
         left = _after(table, number, choices)

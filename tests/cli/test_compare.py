@@ -105,7 +105,7 @@ def test_without_a_graph_the_rules_are_read_out_of_the_teacher(
     ("more", "error"),
     [
         (["--seeds", 0], "--seeds is 0"),
-        (["--share", 0], "a share of 0"),
+        (["--share", 0], "--share is 0"),
         (["--epochs", 3], "--epochs 3 and --steps 4"),
         (["--student", "point-studnt"], "unknown network 'point-studnt'"),
         (["--kg", "none.kg.json"], "there is no graph 'none.kg.json'"),
