@@ -59,6 +59,21 @@ def _free(formula: Formula) -> dict[str, None]:
             return {name: None for part in children(formula) for name in _free(part)}
 
 
+def scope(formula: Formula, around: int | None = None) -> int:
+    """How many variables are in scope at once, at most: the free ones, and those of the quantifiers around a place.
+
+    around: variables that stand around the formula, where those are not its free ones.
+
+    >>> from kg import parse
+    >>> scope(parse("p(a) -> (exists b, c: r(b, c)) & (exists b: q(b))"))
+    3
+    """
+    outside = len(_free(formula)) if around is None else around
+    if isinstance(formula, Exists | ForAll):
+        return scope(formula.part, outside + len(formula.variables))
+    return max((scope(part, outside) for part in children(formula)), default=outside)
+
+
 def rename(formula: Formula, names: Mapping[str, str]) -> Formula:
     """The formula with its free variables renamed; bound ones step aside where they would capture a new name.
 

@@ -43,6 +43,7 @@ from kg.formulas import (
 )
 from kg.normal import free_variables, live
 from kg.objects import Object
+from kg.variables import scope
 from kg.worlds import World
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -212,7 +213,7 @@ def ground(formula: Formula, view: View, images: Mapping[str, View] | None = Non
 
 def blocks(formula: Formula, view: View, images: Mapping[str, View] | None = None) -> Iterator[tuple[int, Grounding]]:
     """``ground`` over parts of the batch small enough to be held, each with the number of its first scene."""
-    per_scene = max(1, view.facts.objects.shape[1] ** len(free_variables(formula)))
+    per_scene = max(1, view.facts.objects.shape[1] ** scope(formula))
     step = max(1, BLOCK // per_scene)
     if step >= len(view.facts):
         yield 0, ground(formula, view, images)

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from kg.formulas import And, Exists, ForAll, Formula, Iff, Under, children
+from kg.formulas import And, Formula, Iff, Under
 from kg.normal import complement, free_variables
+from kg.variables import scope
 from rulekd.constraints.kernel import padded
 from rulekd.constraints.literals import Disjunction, Reader, Views
 from rulekd.constraints.semantics import Semantics
@@ -49,7 +50,7 @@ class Grounded:
         return cls(free_variables(formula), ((("", formula),),))
 
     def __post_init__(self) -> None:
-        widths = (_width(formula, len(self.variables)) for part in self.parts for _, formula in part)
+        widths = (scope(formula, len(self.variables)) for part in self.parts for _, formula in part)
         object.__setattr__(self, "width", max(widths, default=0))
         atoms = [atom.arguments for part in self.parts for _, formula in part for atom in outer_atoms(formula)]
         object.__setattr__(self, "plain", all(len(set(names)) == len(names) for names in atoms))
@@ -113,12 +114,6 @@ def _split(formula: Formula) -> list[Disjunction]:
             return [(("", complement(left)), ("", right)), (("", left), ("", complement(right)))]
         case _:
             return [(("", formula),)]
-
-
-def _width(formula: Formula, around: int) -> int:
-    if isinstance(formula, Exists | ForAll):
-        return _width(formula.part, around + len(formula.variables))
-    return max((_width(inner, around) for inner in children(formula)), default=around)
 
 
 def parts_of(views: Views, axes: int, held: int = 1) -> Iterator[Views]:

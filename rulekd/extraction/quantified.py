@@ -35,7 +35,7 @@ from rulekd.extraction.disjunctions import Cut, Sample
 from rulekd.extraction.growth import Grown, front
 from rulekd.extraction.pairs import exclusive_sets
 from rulekd.extraction.printing import literal_of
-from rulekd.extraction.questions import ENOUGH, Printed, Question, at, best, fidelity, narrowed, sites_of, told
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, narrowed, sites_of, told
 from rulekd.extraction.thresholds import simplest
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -204,7 +204,6 @@ def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], i
     if not bare_objects(scenes) or 2 not in seen.arities():
         return
     sites = sites_of(facts, scenes, ("a",))
-    simple = simple_columns(bases(sites), sites)
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
     alike = exclusive_sets(seen, 1)
     for name, value in facts.values.items():
@@ -214,22 +213,27 @@ def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], i
             continue
         question = narrowed(Question(Atom(name, ("a",)), sites, true, units, value.dtype == torch.bool), kept)
         but = {name}.union(*(group for group in alike if name in group))
-        columns = [at(one, kept) for one in simple]
-        columns += [*_atoms(facts, question.sites, but), *amounts(facts, question.sites, {name})]
-        printed = [one for one in _told_objects(question, facts, columns) if one.fidelity >= TOLD]
-        yield question, printed, len(columns), 0
+        printed, columns = _told_objects(question, facts, but)
+        yield question, [one for one in printed if one.fidelity >= TOLD], columns, 0
 
 
-def _told_objects(question: Question, facts: Facts, columns: Sequence[Column]) -> list[Printed]:
-    """Formulas in which others are spoken of."""
+def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tuple[list[Printed], int]:
+    """Formulas in which others are spoken of, and the number of columns that they were made of.
+
+    but: the predicate itself and those that it excludes, which are not spoken of for the same object.
+    """
     searched = drawn(question.truth)
-    values = np.stack([one.values[searched] for one in columns])
+    some = question.sites.at(searched)
+    columns = [*simple_columns(bases(some), some), *_atoms(facts, some, but)]
+    columns += amounts(facts, some, {question.atom.predicate})
+    if not columns:
+        return [], 0
+    values = np.stack([one.values for one in columns])
     sizes = np.array([one.size for one in columns], dtype=np.int64)
-    sample = Sample(values, question.truth[searched], 1.0, 1.0, sizes)
     found = []
-    for grown in front(sample, OBJECT_BODY, disjuncts=1):
+    for grown in front(Sample(values, question.truth[searched], 1.0, 1.0, sizes), OBJECT_BODY, disjuncts=1):
         body = _existing(columns, grown, (), ())
         if any(isinstance(part, Exists | ForAll) for part in walk(body)):
             said = told(body, question.sites, facts)
             found.append(Printed(body, grown.literals, said, fidelity(said, question.truth)))
-    return rising_printed(found)
+    return rising_printed(found), len(columns)

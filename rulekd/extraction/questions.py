@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Formula, parse
+from kg.variables import scope
 from rulekd.extraction.columns import Column, Sites
 from rulekd.extraction.disjunctions import Bools, macro_f1
 from rulekd.facts import Facts
-from rulekd.grounding import View
+from rulekd.grounding import BLOCK, View
 from rulekd.scenes import Scenes
 from rulekd.truth import truth
 
@@ -60,8 +61,18 @@ def sites_of(facts: Facts, scenes: Scenes, variables: tuple[str, ...], seed: int
 def told(body: Formula, sites: Sites, facts: Facts | None = None) -> Bools:
     """(n,) bool: what the text of a formula, read back, says at the sites. facts: where its atoms are read."""
     read = parse(str(body))
-    nothing = facts or Facts({"_": torch.zeros(sites.scenes.mask.shape, dtype=torch.bool)}, mask=sites.scenes.mask)
-    return np.asarray(sites.read(truth(read, sites.variables, View(nothing, sites.scenes))) > 0)
+    mask = sites.scenes.mask
+    view = View(facts or Facts({"_": torch.zeros(mask.shape, dtype=torch.bool)}, mask=mask), sites.scenes)
+    step = max(1, BLOCK // mask.shape[1] ** scope(read, len(sites.variables)))
+    said = np.zeros(len(sites.scene), dtype=np.bool_)
+    for first in range(0, len(mask), step):  # of many scenes some at a time
+        index = torch.arange(first, min(first + step, len(mask)), device=mask.device)
+        here = ((sites.scene >= first) & (sites.scene < first + step)).cpu().numpy().nonzero()[0]
+        some = sites.at(here)
+        some = Sites(sites.scenes, sites.variables, some.scene - first, some.objects)
+        part = view if step >= len(mask) else view.select(index)
+        said[here] = some.read(truth(read, sites.variables, part)) > 0
+    return said
 
 
 def fidelity(said: Bools, true: Bools) -> float:
