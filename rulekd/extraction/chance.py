@@ -22,6 +22,9 @@ On very few scenes these bounds find next to nothing: there renamings are drawn 
 further from the mean than a normal variable would, and they spread as far as the exact variance says (which a rare
 renaming that gives a large sum would account for alone), the normal tail is taken.
 
+A law of one predicate that pairs its facts with each other (asymmetric, total, functional) has no two sides that could
+be unrelated: there chance means that the facts of each scene are placed at random (``placed``).
+
 Sources: Mantel, "The detection of disease clustering and a generalized regression approach", Cancer Research 1967;
 Boucheron, Lugosi and Massart, "Concentration inequalities", 2013, section 2.7 and exercise 2.3.
 """
@@ -54,11 +57,16 @@ DRAWN_SCENES, DRAWS = 128, 64
 FEW, CHECKS, FURTHEST, SPREAD = 8, 200, 4.5, 0.6
 
 
+#: Pairs expected by chance from which on their number is taken for normal; the lower tail of a Poisson variable is
+#: lighter.
+EXPECTED = 10
+
+
 @dataclass(frozen=True)
 class Moments:
     """What is seen of T and what renamings make of it, by scene, (B,) float64 each. most: T can be no larger.
 
-    normal: have drawn renamings shown that the sum over scenes has no heavier tail than a normal variable?
+    normal: is it known that the sum over scenes has no heavier tail than a normal variable?
     """
 
     total: Tensor
@@ -90,11 +98,13 @@ class Moments:
 def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[float | None]:
     """``p_by_chance`` of many rules: those that are two matrices of the same width are served at once."""
     found: list[float | None] = [None] * len(formulas)
-    batched, others = groups(formulas) if _several(view) else ([], list(range(len(formulas))))
+    alone = [place for place, formula in enumerate(formulas) if _alone(formula) is not None and _several(view)]
+    rest = [place for place in range(len(formulas)) if place not in set(alone)]
+    batched, others = groups([formulas[place] for place in rest]) if _several(view) else ([], list(range(len(rest))))
     for group in batched:
         for place, kind, moments in zip(group.places, group.kinds, _of_group(group, view), strict=True):
-            found[place] = moments.p_value(expects_more=kind in (Kind.IMPLIES, Kind.IFF))
-    for place in others:
+            found[rest[place]] = moments.p_value(expects_more=kind in (Kind.IMPLIES, Kind.IFF))
+    for place in (*alone, *(rest[place] for place in others)):
         formula = formulas[place]
         image = (images or {}).get(str(formula.transform)) if isinstance(formula, Under) else None
         found[place] = p_by_chance(formula, view, image)
@@ -111,6 +121,9 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     if sides is None:
         return None
     left, right, expects_more = sides
+    alone = _alone(formula) if image is None and _several(view) else None
+    if alone is not None:
+        return placed(*alone, view).p_value(expects_more=False)
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
     if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
@@ -124,6 +137,52 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     else:
         moments = sampled(left, right, view, other)
     return _each(moments, torch.flatten).p_value(expects_more=expects_more)
+
+
+def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
+    """The two atoms of a law that pairs the facts of one predicate: p(a, b) with p(b, a), p(a, c) or p(c, b)."""
+    match formula:
+        case Not(And((Atom() as one, Atom() as other))) | Or((Atom() as one, Atom() as other)):
+            same = one.predicate == other.predicate and set(one.arguments) & set(other.arguments)
+            turned = one.arguments == other.arguments[::-1]
+            if same and len(set(one.arguments)) == len(one.arguments) == 2 and (turned or _is_fan(one, other)):
+                return one, other
+    return None
+
+
+def placed(one: Atom, other: Atom, view: View) -> Moments:
+    """How many pairs of facts stand to each other as the two atoms do, when facts are placed at random.
+
+    With m facts in k places, each of which stands so to r others, and (x)_i = x (x - 1) ... (x - i + 1),
+
+        E T   = k r / 2  (m)_2 / (k)_2
+        E T^2 = k r / 2  [ (m)_2 / (k)_2 + 2 (r - 1) (m)_3 / (k)_3 + (k r / 2 - 2 r + 1) (m)_4 / (k)_4 ],
+
+    as two pairs are the same, share one fact or none. Where not every place may be asked about, r is a mean.
+    """
+    facts = view.facts
+    asked = (facts.validity(one.predicate) & facts.groundings(2)).double()
+    true = asked * facts.crisp(one.predicate)
+
+    def related(places: Tensor) -> Tensor:
+        if one.arguments == other.arguments[::-1]:
+            return (places * places.transpose(1, 2)).sum((1, 2)) / 2
+        (shared,) = set(one.arguments) & set(other.arguments)
+        each = places.sum(2 if one.arguments[0] == shared else 1)
+        return (each * (each - 1)).sum(1) / 2
+
+    m, k, pairs = true.sum((1, 2)), asked.sum((1, 2)), related(asked)
+    r = _ratio(2 * pairs, k)
+    share = torch.ones_like(m)
+    shares = []
+    for taken in range(4):
+        share = share * _ratio((m - taken).clamp_min(0), (k - taken).clamp_min(0))
+        shares.append(share)
+    mean = pairs * shares[1]
+    square = pairs * (shares[1] + 2 * (r - 1).clamp_min(0) * shares[2] + (pairs - 2 * r + 1).clamp_min(0) * shares[3])
+    variance = (square - mean**2).clamp_min(0)
+    most = torch.minimum(pairs, m * (m - 1) / 2)
+    return Moments(related(true), mean, variance, most, normal=float(mean.sum()) >= EXPECTED)
 
 
 def _several(view: View) -> bool:

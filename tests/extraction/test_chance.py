@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from kg import Atom, Implies, Transform, Under, parse
+from kg.formulas import walk
 from rulekd.extraction.chance import (
     common_fans,
     matrix_moments,
     p_by_chance,
     p_values,
+    placed,
     renamed,
     sampled,
     vector_moments,
@@ -142,3 +144,36 @@ def test_one_graph_with_hubs_keeps_its_bound() -> None:
     star = torch.zeros(1, 40, 40, dtype=torch.bool)
     star[0, 0, 1:] = True
     assert p_values([parse("p(a, b) -> q(a, b)")], View(Facts({"p": star, "q": star}))) == [pytest.approx(1 / 40)]
+
+
+ALONE = ("~(p(a, b) & p(b, a))", "p(a, b) | p(b, a)", "~(p(a, b) & p(a, c))", "~(p(a, b) & p(c, b))")
+
+
+@pytest.mark.parametrize("text", ALONE)
+@pytest.mark.parametrize("facts", [1, 2, 3, 4])
+def test_moments_of_facts_placed_at_random_are_those_of_all_placements(text: str, facts: int) -> None:
+    places = [(a, b) for a, b in itertools.product(range(4), repeat=2) if a != b]
+    chosen = list(itertools.combinations(places, facts))
+    worlds = torch.zeros(len(chosen), 5, 5, dtype=torch.bool)  # one place is padding, and says yes
+    worlds[:, 4], worlds[:, :, 4] = True, True
+    for number, some in enumerate(chosen):
+        for a, b in some:
+            worlds[number, a, b] = True
+    mask = torch.tensor([True] * 4 + [False]).expand(len(chosen), 5)
+    one, other = (part for part in walk(parse(text)) if isinstance(part, Atom))
+    moments = placed(one, other, View(Facts({"p": worlds}, mask=mask)))
+    assert moments.mean[0].item() == pytest.approx(moments.total.mean().item())
+    assert moments.variance[0].item() == pytest.approx(moments.total.var(correction=0).item())
+
+
+@pytest.mark.parametrize("density", [0.06, 0.3, 0.8])
+def test_relations_at_random_have_no_laws_of_their_own(density: float) -> None:
+    """Under 0.05 lie two to six of 40 here (the first two texts are one test), and the least is 0.004."""
+    found: list[float] = []
+    for seed in range(10):
+        generator = torch.Generator().manual_seed(seed)
+        view = View(Facts({"p": torch.rand(200, 12, 12, generator=generator) < density}))
+        found += [p for p in p_values([parse(text) for text in ALONE], view) if p is not None]
+    assert len(found) == 40
+    assert sum(p < 0.05 for p in found) <= 8
+    assert min(found) > 0.001
