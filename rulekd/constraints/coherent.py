@@ -45,7 +45,7 @@ HALF = 0.5 / math.log(2)
 BLOCK = 2**18
 
 
-#: The log-probability of a given fact that is false: far below that of any network's answer.
+#: The log-probability of a given fact that is false: far below that of any network's answer, which is -LIMIT at least.
 NEVER = -200.0
 
 
@@ -80,8 +80,8 @@ class Coherent(Degrees):
         return torch.logsumexp(truth.masked_fill(~witness, NEVER), axes).clamp(NEVER, 0)
 
     def loss(self, truth: Tensor) -> Tensor:
-        # where every literal is given and false nobody can be taught
-        return torch.where(truth <= -LIMIT - 10, 0.0, -truth)
+        # where every literal is given and false, nearer to NEVER than to any answer, nobody can be taught
+        return torch.where(truth <= (NEVER - LIMIT) / 2, 0.0, -truth)
 
     def violation(self, truth: Tensor) -> Tensor:
         return -torch.expm1(truth)
