@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from kg.rules import Rule
-from kg.tables import aligned, rate_text
+from kg.rules import Ledger, Rule
+from kg.tables import aligned, page_width, rate_text
+
+#: Columns of a page on which everything is shown; on narrower ones what is kept, and of how many, is left out.
+WIDE: Final = 100
 
 
 def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = None) -> list[str]:
@@ -16,32 +20,38 @@ def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = 
 
     >>> from kg import Evidence, Ledger, parse
     >>> law = Rule(parse("left_of(a, b) <-> right_of(b, a)"), Evidence(Ledger(200, 1, 40, 0.01, (0.001, 0.04))))
-    >>> print(*rule_table([law], width=80), sep="\\n")
+    >>> print(*rule_table([law], width=100), sep="\\n")
     rule                        kept     broken, 95 %    live  standing
     --------------------------  -------  --------------  ----  -------------
     inverse(left_of, right_of)  99.50 %  0.10 to 4.00 %  200   not confirmed
     """
     if not rules:
         return ["no rules"]
-    labelled = any(rule.evidence is not None and rule.evidence.data is not None for rule in rules)
-    heads = [*(["id"] if ids else []), "rule", "kept", *(["in the data"] if labelled else []), "broken, 95 %", "live"]
-    rows = [[*([rule.id] if ids else []), *_row(rule, labelled)] for rule in rules]
-    return aligned([[*heads, "standing"], *rows], wrapped=int(ids), width=width)
-
-
-def _row(rule: Rule, labelled: bool) -> list[str]:
-    evidence = rule.evidence
-    if evidence is None:
-        return [_called(rule), "-", *(["-"] if labelled else []), "-", "-", rule.standing]
-    data = [_share(None if evidence.data is None else evidence.data.confidence)] if labelled else []
-    interval, live = rate_text(evidence.interval), f"{evidence.support:,}"
-    return [_called(rule), _share(evidence.confidence), *data, interval, live, rule.standing]
-
-
-def _share(confidence: float | None) -> str:
-    return "n/a" if confidence is None else "100 %" if confidence == 1 else f"{100 * confidence:.2f} %"
+    page = page_width() if width is None else width
+    told = [rule.evidence for rule in rules]
+    answers = [None if evidence is None else evidence.teacher for evidence in told]
+    labels = [None if evidence is None else evidence.data for evidence in told]
+    columns = {
+        "id": [rule.id for rule in rules] if ids else [],
+        "rule": [_called(rule) for rule in rules],
+        "kept": [_share(said) for said in answers] if page >= WIDE else [],
+        "in the data": [_share(data) for data in labels] if any(labels) else [],
+        "broken, 95 %": [rate_text(evidence.interval) if evidence else "-" for evidence in told],
+        "live": [f"{evidence.support:,}" if evidence else "-" for evidence in told] if page >= WIDE else [],
+        "standing": [rule.standing for rule in rules],
+    }
+    shown = [[head, *cells] for head, cells in columns.items() if cells]
+    return aligned([list(row) for row in zip(*shown, strict=True)], wrapped=int(ids), width=page)
 
 
 def _called(rule: Rule) -> str:
     """The name, or the whole text where the name is a piece of it."""
     return rule.text if rule.name.endswith(rule.id) else rule.name
+
+
+def _share(ledger: Ledger | None) -> str:
+    """Of the live groundings those that keep the rule."""
+    if ledger is None:
+        return "-"
+    kept = ledger.confidence
+    return "n/a" if kept is None else "100 %" if kept == 1 else f"{100 * kept:.2f} %"

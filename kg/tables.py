@@ -11,7 +11,7 @@ from typing import Final
 
 #: Characters of a cell; and of a column that is wrapped, however narrow the terminal.
 WIDEST: Final = 72
-NARROWEST: Final = 24
+NARROWEST: Final = 20
 
 
 def aligned(rows: Sequence[Sequence[str]], wrapped: int | None = None, width: int | None = None) -> list[str]:
@@ -35,7 +35,7 @@ def aligned(rows: Sequence[Sequence[str]], wrapped: int | None = None, width: in
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if wrapped is not None:
         others = sum(widths) - widths[wrapped] + 2 * (len(widths) - 1)
-        room = (shutil.get_terminal_size((120, 24)).columns if width is None else width) - others
+        room = (page_width() if width is None else width) - others
         widths[wrapped] = min(widths[wrapped], max(NARROWEST, room))
     lines = []
     for row in [cells[0], ["-" * width for width in widths], *cells[1:]]:
@@ -43,6 +43,11 @@ def aligned(rows: Sequence[Sequence[str]], wrapped: int | None = None, width: in
         for parts in zip_longest(*folded, fillvalue=""):
             lines.append("  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip())
     return lines
+
+
+def page_width() -> int:
+    """Columns of the terminal, or what COLUMNS says; 120 where there is neither."""
+    return shutil.get_terminal_size((120, 24)).columns
 
 
 def _short(text: str) -> str:
@@ -55,7 +60,9 @@ def _folded(text: str, width: int) -> list[str]:
     >>> _folded("on(a, b) & on(b, c) -> above(a, c)", 20)
     ['on(a, b) & on(b, c)', '  -> above(a, c)']
     """
-    whole = re.sub(r"\w\([^()]*\)", lambda atom: atom.group().replace(" ", "\0"), text)
+    whole = re.sub(
+        r"\w+\([^()]*\)", lambda atom: atom[0] if len(atom[0]) > width - 2 else atom[0].replace(" ", "\0"), text
+    )
     lines = textwrap.wrap(whole, width, subsequent_indent="  ", break_on_hyphens=False)
     return [line.replace("\0", " ") for line in lines] or [""]
 

@@ -99,7 +99,7 @@ def _table(runs: Sequence[RunFiles], folder: Path) -> str:
     if not runs:
         return f"no runs in {folder}"
     heads = ["run", "state", "time", "learned by", "student", "parameters", "steps", "loss", "seed", "came out"]
-    lines = aligned([heads, *(_row(run, folder) for run in runs)])
+    lines = aligned([heads, *(_row(run, folder) for run in runs)], wrapped=heads.index("came out"))
     return "\n".join([*lines, *(f"broken: {problem}" for run in runs for problem in run.problems)])
 
 
@@ -147,7 +147,7 @@ def _details(run: RunFiles) -> str:
         ("came out", _outcome(said) if said["measures"] or said["verdict"] else ""),
         ("ledger", "\n".join(_ledger(run.ledger))),
         ("warnings", "\n".join(map(str, said["warnings"] or []))),
-        ("files", "\n".join(aligned([[name, f"{size:,} bytes"] for name, size in run.sizes.items()]))),
+        ("files", fields([(name, f"{size:,} bytes") for name, size in run.sizes.items()])),
         ("problems", "\n".join(run.problems)),
     ]
     return fields(lines)

@@ -161,17 +161,17 @@ def placed(one: Atom, other: Atom, view: View) -> Moments:
     as two pairs are the same, share one fact or none. Where not every place may be asked about, r is a mean.
     """
     facts = view.facts
-    asked = (facts.validity(one.predicate) & facts.groundings(2)).double()
-    true = asked * facts.crisp(one.predicate)
+    asked = facts.validity(one.predicate) & facts.groundings(2)
+    true = asked & facts.crisp(one.predicate)
 
     def related(places: Tensor) -> Tensor:
         if one.arguments == other.arguments[::-1]:
-            return (places * places.transpose(1, 2)).sum((1, 2)) / 2
+            return (places & places.transpose(1, 2)).sum((1, 2)).double() / 2
         (shared,) = set(one.arguments) & set(other.arguments)
         each = places.sum(2 if one.arguments[0] == shared else 1)
-        return (each * (each - 1)).sum(1) / 2
+        return (each * (each - 1)).sum(1).double() / 2
 
-    m, k, pairs = true.sum((1, 2)), asked.sum((1, 2)), related(asked)
+    m, k, pairs = true.sum((1, 2)).double(), asked.sum((1, 2)).double(), related(asked)
     r = _ratio(2 * pairs, k)
     share = torch.ones_like(m)
     shares = []

@@ -172,9 +172,9 @@ def test_long_rules_go_on_in_the_next_line_and_nothing_is_lost(width: int) -> No
     text = "exactly_one(" + ", ".join(f"relation_{place}(a, b)" for place in range(12)) + ")"
     evidence = Evidence(Ledger(1234, 3, 40, 0.002, (0.0, 0.0134)), data=Ledger(1200, 0), confirmed=True)
     lines = rule_table([Rule(parse(text), evidence)], width=width)
-    assert lines[0].split()[:5] == ["rule", "kept", "in", "the", "data"]
+    assert ("live" in lines[0]) is (width >= 100)
     assert max(map(len, lines)) <= width
-    column = lines[0].index("kept")
+    column = lines[0].index("in the data" if width < 100 else "kept")
     assert "".join(line[:column] for line in lines[2:]).replace(" ", "") == text.replace(" ", "")
 
 
