@@ -202,7 +202,7 @@ def drawn(true: Bools, seed: int = 0) -> NDArray[np.int64]:
 def _sample(question: Question, columns: Sequence[Column], searched: NDArray[np.int64]) -> Sample:
     sizes = np.array([column.size for column in columns], dtype=np.int64)
     values = np.stack([column.values[searched] for column in columns])
-    return Sample(values, question.truth[searched], *_weights(question.truth, searched), sizes)
+    return Sample(values, question.truth[searched], *weights(question.truth, searched), sizes)
 
 
 def _everywhere(question: Question, columns: Sequence[Column], here: Sequence[Column], made: Column) -> Column:
@@ -216,7 +216,7 @@ def _everywhere(question: Question, columns: Sequence[Column], here: Sequence[Co
     return sharpened(column, sample, all_sites, nothing)
 
 
-def _weights(true: Bools, chosen: NDArray[np.int64]) -> tuple[float, float]:
+def weights(true: Bools, chosen: NDArray[np.int64]) -> tuple[float, float]:
     """How many true, and false, sites one of the chosen stands for."""
     drawn = true[chosen]
     return float(true.sum() / max(1, drawn.sum())), float((~true).sum() / max(1, (~drawn).sum()))

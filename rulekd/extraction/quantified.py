@@ -29,7 +29,7 @@ from kg.formulas import And, Or, walk
 from kg.normal import free_variables, rename
 from rulekd.extraction.amounts import amounts
 from rulekd.extraction.columns import Column, Sites, bases, midway_columns, simple_columns
-from rulekd.extraction.definitions import bare_objects, drawn, rising_printed
+from rulekd.extraction.definitions import bare_objects, drawn, rising_printed, weights
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.disjunctions import Cut, Sample
 from rulekd.extraction.growth import Grown, front
@@ -230,8 +230,9 @@ def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tup
         return [], 0
     values = np.stack([one.values for one in columns])
     sizes = np.array([one.size for one in columns], dtype=np.int64)
+    sample = Sample(values, question.truth[searched], *weights(question.truth, searched), sizes)
     found = []
-    for grown in front(Sample(values, question.truth[searched], 1.0, 1.0, sizes), OBJECT_BODY, disjuncts=1):
+    for grown in front(sample, OBJECT_BODY, disjuncts=1):
         body = _existing(columns, grown, (), ())
         if any(isinstance(part, Exists | ForAll) for part in walk(body)):
             said = told(body, question.sites, facts)
