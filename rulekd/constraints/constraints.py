@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
@@ -26,6 +26,8 @@ from rulekd.facts import Facts
 from rulekd.grounding import Spoken, View, sides
 from rulekd.predictor import diagonal_validity
 from rulekd.scenes import Scenes
+
+LOG = logging.getLogger(__name__)
 
 Rules: TypeAlias = KnowledgeGraph | Iterable[Rule | Formula | str]
 
@@ -277,14 +279,13 @@ class Constraints(nn.Module):
             given = {"": logits, **{str(t): of_image for t, of_image in (views or {}).items()}}
             for one in read:
                 _check(one.rule, view.facts, images, given)
+            if unread and views is None and not torch.compiler.is_compiling():
+                LOG.warning(
+                    "%d of %d rules are not read, as no views are given: %s. Give views={%r: logits of the transformed "
+                    "scenes, ...}; views={} says that none are meant",
+                    *(len(unread), len(self.planned), ", ".join(unread), str(self.views[0])),
+                )
             self._checked.add(shapes)
-        if unread and views is None and not torch.compiler.is_compiling():
-            warnings.warn(
-                f"{len(unread)} of {len(self.planned)} rules are not read, as no views are given: {', '.join(unread)}. "
-                f"Give views={{{str(self.views[0])!r}: logits of the transformed scenes, ...}}; views={{}} says that "
-                "none are meant",
-                stacklevel=4,
-            )
         return Reading(read, layout, soft, self.weights, view, images, unread)
 
     def _read(self, images: tuple[str, ...]) -> tuple[tuple[Planned, ...], Layout, Layout, dict[str, str]]:
