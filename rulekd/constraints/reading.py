@@ -13,7 +13,7 @@ from torch import Tensor
 from kg import Rule, RulekdError, parse
 from kg.errors import unknown
 from kg.formulas import Atom, Formula, Under
-from kg.tables import aligned
+from kg.tables import aligned, fields
 from rulekd.constraints.grounded import Grounded, parts_of
 from rulekd.constraints.layout import Layout, Measured, nothing
 from rulekd.constraints.literals import Reader
@@ -146,21 +146,19 @@ class Reading(Mapping[str, "RuleReading"]):
         return f"Reading({len(self)} rules in {len(self.view.facts):,} scenes)"
 
     def __str__(self) -> str:
-        """A line a rule, and the loss. Everything is computed for it.
+        """A line a rule, and the loss: soft violation, broken groundings, those of them without a gradient, live ones.
+
+        Everything is computed for it; a dash where a rule does not train, or cannot be read here.
 
         >>> import rulekd
         >>> logits = {"p": torch.tensor([[9.0, -9.0]]), "q": torch.tensor([[-9.0, 9.0]])}
         >>> print(rulekd.compile(["p(a) -> q(a)"])(logits))
-        rule           loss   violation  broken  live
-        -------------  -----  ---------  ------  ----
-        implies(p, q)  4.153  0.4999     1       1
+        rule           loss   violation  broken  silent  live
+        -------------  -----  ---------  ------  ------  ----
+        implies(p, q)  4.153  0.4999     1       0       1
         loss 4.153
         """
-        rows = [["rule", "loss", "violation", "broken", "live"]]
-        for one in self.values():
-            told = one.rule.id in self.losses
-            soft = [f"{one.loss.item():.4g}", f"{one.violation:.4g}"] if told else ["-", "-"]
-            rows.append([one.rule.name, *soft, f"{one.broken:,}", f"{one.live:,}"])
+        rows = [["rule", "loss", "violation", "broken", "silent", "live"], *(one.row for one in self.values())]
         lines = aligned(rows, wrapped=0) if len(rows) > 1 else ["no rules"]
         unread = [f"not read: {name}, {why}" for name, why in self.unread.items()]
         return "\n".join([*lines, f"loss {self.loss.item():.4g}", *unread])
@@ -233,6 +231,23 @@ class RuleReading:
     def live(self) -> int:
         """Number of groundings whose body is true at a threshold of one half."""
         return self._counts[0]
+
+    @property
+    def row(self) -> list[str]:
+        """As it is printed: name, loss, soft violation, broken, silent and live groundings."""
+        trains = self.rule.id in self.reading.losses
+        loss, violation = (f"{self.loss.item():.4g}", f"{self.violation:.4g}") if trains else ("-", "-")
+        try:
+            return [
+                *(self.rule.name, loss, violation, f"{self.broken:,}"),
+                *(f"{self.silent:,}" if trains else "-", f"{self.live:,}"),
+            ]
+        except RulekdError:  # it speaks of what was not given: scenes, say
+            return [self.rule.name, loss, violation, "-", "-", "-"]
+
+    def __str__(self) -> str:
+        heads = ("rule", "loss", "violation", "broken", "silent", "live")
+        return fields(list(zip(heads, self.row, strict=True)))
 
     @property
     def broken(self) -> int:

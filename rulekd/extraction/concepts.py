@@ -85,8 +85,8 @@ def members(facts: Facts, scenes: Scenes | None) -> Members | None:
     if len(names) < 2 or not any(value.dim() == 3 for value in facts.values.values()):
         return None
     if len(set(names)) < len(names):  # one word in two attributes: keep the first
-        first = [names.index(name) == place for place, name in enumerate(names)]
-        names, parts = ([x for x, kept in zip(xs, first, strict=True) if kept] for xs in (names, parts))  # type: ignore[assignment]
+        first = [place for place, name in enumerate(names) if names.index(name) == place]
+        names, parts = [names[place] for place in first], [parts[place] for place in first]
     return Members(tuple(names), torch.stack(parts, -1))
 
 

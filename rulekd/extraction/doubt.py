@@ -67,18 +67,20 @@ class Suspicions:
         errors, wrong = error_rates(facts, best), wrong_shares(facts, best)
         spoken = [law for law in self.laws if {law.one[0], law.other[0]} <= facts.values.keys()]
         found = blame(facts, spoken) if any(errors.values()) else Blame({}, {})
-        return Doubt(errors, wrong, found.wrong, found.doubted)
+        return Doubt(errors, wrong, found.wrong, found.doubted, frozenset(best))
 
 
 @dataclass(frozen=True)
 class Doubt:
     """errors: by predicate the share of wrong facts that twins show; wrong: of its true facts. blamed: the share of
-    true facts that bear the blame for broken near-laws. doubted: by predicate, bool, shape of the values."""
+    true facts that bear the blame for broken near-laws. doubted: by predicate, bool, shape of the values. twinned: the
+    predicates that have a twin."""
 
     errors: Mapping[str, float]
     wrong: Mapping[str, float]
     blamed: Mapping[str, float]
     doubted: Mapping[str, Tensor]
+    twinned: frozenset[str]
 
     def without_unsure(self, facts: Facts) -> Facts:
         """The facts without those that the network was unsure of."""

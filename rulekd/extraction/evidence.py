@@ -115,7 +115,8 @@ def confirm(
 ) -> Judged:
     """Judge candidates; what neither the network nor clean labels hold is dropped.
 
-    Confirmed is what the network obeys and clean labels, if there are any, do not deny. A habit is obeyed and denied;
+    Confirmed is what the network obeys and clean labels, if there are any, hold. A habit is obeyed and denied; what too
+    few labels speak for stays unconfirmed;
     a law of the data that the network breaks too often is kept unconfirmed: there a student can beat its teacher.
     keep: candidates that are not dropped for their level alone, only left unconfirmed. tables: candidates that say
     something together; where they hold in the sum, and most of them are no chance, none is dropped.
@@ -164,7 +165,7 @@ def confirm(
             missed.append((one.deciding, _missed(one, told[place], chance[place], bool(related[place]))))
             continue
         evidence = _evidence(one, told[place], said[place], held, chance[place], bar)
-        kind = Kind.HABIT if habit else Kind.UNKNOWN
+        kind = Kind.HABIT if habit and one.denied else Kind.UNKNOWN
         rules.append(Rule(one.formula, evidence=evidence, provenance=provenance[one.formula], kind=kind))
     kept = [places[rule.formula] for rule in rules]
     return Judged(rules, min(missed)[1] if missed else "", live[kept], broken[kept])
@@ -189,6 +190,12 @@ class _Candidate:
     confirmed: bool = False
     in_data: Tally | None = None
     asked_data: bool = False
+
+    @property
+    def denied(self) -> bool:
+        """Do the labels break it, and not just fall short of showing that they keep it?"""
+        rates = self.in_data.rates if self.in_data is not None else np.zeros(0)
+        return self.refuted or bool(len(rates) and rates.mean() > self.tolerance)
 
     @property
     def deciding(self) -> float:

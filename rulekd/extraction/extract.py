@@ -342,6 +342,8 @@ def _propose(
             proposals = Proposals((), 0)
         else:
             proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
+            if name in watch.missed and proposals.examined:  # of one ledger, and not of the other
+                watch.missed[name] = replace(watch.missed[name], reached=watch.missed[name].reached or None)
         counted.append((name, proposals))
         for formula in proposals.formulas:
             origin.setdefault(formula, replace(provenance, family=name))
@@ -395,6 +397,7 @@ def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | No
         errors=doubt.errors,
         wrong=doubt.wrong,
         blamed=doubt.blamed,
+        twinned=doubt.twinned,
     )
 
 

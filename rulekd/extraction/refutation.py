@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def refutations(
     less than 1, all are judged again by that share of what is explained.
     """
     shown = shown_errors(formulas, counted, source, laws)
-    errors = [explained(formula, source) + _share_wrong(formula, source, shown) for formula in formulas]
+    errors = [explained(formula, source, shown) for formula in formulas]
     found = list(map(_above, formulas, counted, errors))
     ratios = {
         place: float(counted[place].rates.mean()) / errors[place]
@@ -98,33 +99,32 @@ def shown_errors(
 
         w = (b + 1) / n / (what ``explained`` gives at w = 1).
 
-    Predicates with more than EXCEPTIONS are listed; a law that holds shows that there are none.
+    Predicates are listed whose least broken law has more than EXCEPTIONS; a law that holds shows that there are none.
     """
-    least: dict[str, float] = {}
+    least: dict[str, tuple[float, float]] = {}
     for formula, tally, law in zip(formulas, counted, laws, strict=True):
         names = spoken(formula)
         live = int(tally.live.sum())
         if not law or not live or isinstance(formula, Under) or _defines(formula):
             continue
-        needed = (
-            (int(tally.broken.sum()) + 1) / live / max(1e-9, _share_wrong(formula, source, dict.fromkeys(names, 1)))
-        )
-        for name in names:
-            if not source.wrong.get(name):
-                least[name] = min(least.get(name, 1.0), needed)
-    return {name: wrong for name, wrong in least.items() if wrong > EXCEPTIONS}
+        rate = (int(tally.broken.sum()) + 1) / live
+        needed = rate / max(1e-9, _share_wrong(formula, source, dict.fromkeys(names, 1)))
+        for name in names - source.twinned:
+            least[name] = min(least.get(name, (1.0, 1.0)), (needed, rate))
+    return {name: wrong for name, (wrong, rate) in least.items() if rate > EXCEPTIONS}
 
 
-def explained(formula: Formula, source: Source) -> float:
-    """The violation rate that wrong facts which twins show would give a true law, at most.
+def explained(formula: Formula, source: Source, shown: Mapping[str, float] = MappingProxyType({})) -> float:
+    """The violation rate that wrong facts which twins, or laws (``shown_errors``), show would give a true law, at most.
 
     A law of one body atom, or under a transform, is judged on the facts as they are: ``_share_wrong`` of them. Of a law
     of several atoms doubted facts are left out: what remains of each atom's errors, ``residual``, adds up.
     """
     if not (_single(formula) or isinstance(formula, Under)):
-        return sum(residual(source.blamed.get(name, 0.0)) for name in _atoms(formula))
+        return sum(max(residual(source.blamed.get(name, 0.0)), shown.get(name, 0.0)) for name in _atoms(formula))
     cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
-    return _share_wrong(formula, source, {name: min(wrong, cap) for name, wrong in source.wrong.items()})
+    wrong = {name: max(min(source.wrong.get(name, 0.0), cap), shown.get(name, 0.0)) for name in (*source.wrong, *shown)}
+    return _share_wrong(formula, source, wrong)
 
 
 def _share_wrong(formula: Formula, source: Source, wrong: Mapping[str, float]) -> float:

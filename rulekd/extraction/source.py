@@ -15,7 +15,8 @@ class Source:
 
     unsure: the same without the facts that the network was unsure of. trusted: and without those that twins and
     near-laws give away. errors: for each predicate the estimated share of wrong facts; wrong: of its true facts;
-    blamed: the share of true facts that bear the blame for broken near-laws.
+    blamed: the share of true facts that bear the blame for broken near-laws. twinned: predicates whose errors a twin of
+    their own shows; of others ``errors`` and ``wrong`` are guesses from these.
     """
 
     view: View
@@ -26,6 +27,7 @@ class Source:
     errors: Mapping[str, float] = field(default_factory=dict)
     wrong: Mapping[str, float] = field(default_factory=dict)
     blamed: Mapping[str, float] = field(default_factory=dict)
+    twinned: frozenset[str] = frozenset()
     _shares: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -214,3 +214,13 @@ def test_the_worst_grounding_of_a_rule_about_the_scene() -> None:
     constraints = rulekd.compile(["exists a, b: r(a, b)"])
     reading = constraints({"r": torch.full((2, 2, 2), -3.0)})
     assert [binding.scene for binding in reading[constraints.rules[0].id].worst(5)] == [0, 1]
+
+
+def test_what_cannot_be_read_here_is_a_dash_in_print_and_the_rest_is_shown() -> None:
+    constraints = rulekd.compile(["left_of(a, b) -> ~left_of(b, a)", "x(a) < 2"])
+    reading = constraints({"left_of": torch.full((1, 2, 2), -0.5)})
+    lines = str(reading).splitlines()
+    assert lines[0].split() == ["rule", "loss", "violation", "broken", "silent", "live"]
+    assert lines[3].split()[-5:] == ["-"] * 5
+    assert lines[-1].startswith("loss ")
+    assert [line.split()[0] for line in str(reading["asymmetric(left_of)"]).splitlines()] == lines[0].split()

@@ -112,6 +112,19 @@ class Blunt(torch.nn.Module):
         return {"near": near, "touching": near}
 
 
+def test_what_too_few_labels_speak_for_is_no_habit() -> None:
+    x = torch.rand(200, 6, generator=torch.Generator().manual_seed(0))
+    values = {"left_of": x[:, :, None] < x[:, None], "right_of": x[:, :, None] > x[:, None]}
+    few = {name: (torch.arange(200) < 20)[:, None, None].expand(200, 6, 6) for name in values}
+    graph = rulekd.mine(Facts(values), labels=Facts(values, valid=few))
+    assert len(graph)
+    for rule in graph.rules():
+        assert rule.evidence is not None
+        assert rule.evidence.data is not None
+        assert (rule.kind, rule.evidence.confirmed, rule.evidence.data.violations) == (Kind.UNKNOWN, False, 0)
+    assert len(rulekd.compile(graph).rules) == len(graph.axioms()), "they train: no label denies them"
+
+
 def test_what_the_network_obeys_and_the_data_deny_is_a_habit() -> None:
     made = rooms.generate(120, seed=2, points=4)
     words = ("near", "touching")
