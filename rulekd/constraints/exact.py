@@ -96,7 +96,7 @@ class Exact(Semantics):
         leaves, bits = self._models(part)
         read = [reader.read(leaf, variables, view) for view, leaf in leaves]
         odds = [torch.where(z, GIVEN, -GIVEN).to(reader.dtype) if z.dtype == torch.bool else z for z in read]
-        if len({z.shape for z in odds}) > 1:
+        if any(z.shape != odds[0].shape for z in odds):  # a set of shapes would pin each size of a compiled graph
             shape = torch.broadcast_shapes(*(z.shape for z in odds))  # type: ignore[no-untyped-call] # torch's own
             odds = [z.expand(shape) for z in odds]
         stacked = torch.stack(odds)

@@ -117,10 +117,13 @@ def _split(formula: Formula) -> list[Disjunction]:
 
 
 def parts_of(views: Views, axes: int, held: int = 1) -> Iterator[Views]:
-    """The views of some scenes at a time, so few that ``held`` numbers of each grounding over the axes find room."""
+    """The views of some scenes at a time, so few that ``held`` numbers of each grounding over the axes find room.
+
+    All at once while torch compiles: a graph would have a number of parts, and serve few sizes.
+    """
     facts = views[""].facts
     step = max(1, BLOCK // max(1, held * facts.objects.shape[1] ** axes))
-    if step >= len(facts):
+    if torch.compiler.is_compiling() or step >= len(facts):
         yield views
         return
     for first in range(0, len(facts), step):

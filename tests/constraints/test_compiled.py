@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import rulekd
+from rulekd.constraints import grounded
 
 RULES = [
     "r(a, b) & r(b, c) -> r(a, c)",
@@ -19,6 +20,9 @@ RULES = [
     "p(a) & q(b) & p(c) -> r(a, b)",
     "exactly_one(p(a), q(a), t())",
 ]
+
+#: torch itself makes an instance of a function that it traces.
+INSTANCES = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 
 
 def batch(size: int, seed: int = 0) -> dict[str, Tensor]:
@@ -57,10 +61,7 @@ def loss_of(constraints: rulekd.Constraints) -> Callable[[dict[str, Tensor], Ten
         ("coherent", 1, "eager"),
         ("product", 2, "aot_eager"),
         ("product", 3, "eager"),
-        pytest.param(
-            *("exact", 1, "aot_eager"),  # torch itself makes an instance of a function that it traces
-            marks=pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
-        ),
+        pytest.param("exact", 1, "aot_eager", marks=INSTANCES),
     ],
 )
 def test_values_and_gradients_are_those_of_eager(semantics: str, p: int, backend: str) -> None:
@@ -74,7 +75,7 @@ def test_values_and_gradients_are_those_of_eager(semantics: str, p: int, backend
     assert_same(loss, compiled, {**values, "s": values["s"].detach() > 0}, masked(5))
 
 
-@pytest.mark.parametrize("semantics", ["coherent", "product"])
+@pytest.mark.parametrize("semantics", ["coherent", "product", pytest.param("exact", marks=INSTANCES)])
 def test_two_graphs_serve_all_sizes(semantics: str) -> None:
     loss = loss_of(rulekd.compile(RULES, semantics))
     graphs = []
@@ -88,6 +89,16 @@ def test_two_graphs_serve_all_sizes(semantics: str) -> None:
     for size in (5, 6, 8, 40, 13, 7, 24):
         assert_same(loss, compiled, batch(size, seed=size), masked(size))
     assert len(graphs) <= 2, "one for the first size, one for all others"
+
+
+@INSTANCES
+def test_what_eager_reads_in_parts_is_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grounded, "BLOCK", 256)
+    rules = ["r(a, b) & r(b, c) -> r(a, c)", "r(a, b) -> s(b, a)"]
+    for semantics, texts in (("exact", rules), ("coherent", ["p(a) -> exists b: r(a, b) & q(b)"])):
+        loss = loss_of(rulekd.compile(texts, semantics))
+        torch._dynamo.reset()
+        assert_same(loss, torch.compile(loss, fullgraph=True, backend="eager"), batch(9), masked(9))
 
 
 def test_many_products_are_left_to_the_operator() -> None:
