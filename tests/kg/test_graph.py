@@ -149,7 +149,8 @@ def test_dangling_references_are_refused() -> None:
         KnowledgeGraph(Vocabulary({"p": 1}), [cited], {"room": World(1, {"p": set()})})
 
 
-def test_the_table_is_aligned_and_hides_what_follows(graph: KnowledgeGraph) -> None:
+def test_the_table_is_aligned_and_hides_what_follows(graph: KnowledgeGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     evidence = Evidence(Ledger(1234, 3, 40, 0.002, (0.0, 0.0134)))
     shown = KnowledgeGraph(
         graph.vocabulary, [replace(graph.rules()[0], evidence=evidence), *graph.rules()[1:]], notes=["nothing\x1b else"]
