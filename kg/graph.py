@@ -385,8 +385,9 @@ def vocabulary_of(rules: Iterable[Rule]) -> Vocabulary:
                     f"and {known.arity} elsewhere",
                     hint="Use one number of arguments throughout, or two names.",
                 )
-            diagonal = len(set(part.arguments)) < len(part.arguments) or (known is not None and known.diagonal)
-            found[part.predicate] = Predicate(part.predicate, len(part.arguments), diagonal=diagonal)
+            repeats = len(set(part.arguments)) < len(part.arguments)
+            if known is None or (repeats and not known.diagonal):
+                found[part.predicate] = Predicate(part.predicate, len(part.arguments), diagonal=repeats)
     return Vocabulary(found)
 
 
