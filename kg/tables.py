@@ -25,13 +25,7 @@ def aligned(rows: Sequence[Sequence[str]], wrapped: int | None = None, width: in
     ----  -------
     near  12
     """
-    cells = [
-        [
-            cell if place == wrapped or len(cell) <= WIDEST else f"{cell[: WIDEST - 3]}..."
-            for place, cell in enumerate(row)
-        ]
-        for row in rows
-    ]
+    cells = [[cell if place == wrapped else _short(cell) for place, cell in enumerate(row)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     if wrapped is not None:
         others = sum(widths) - widths[wrapped] + 2 * (len(widths) - 1)

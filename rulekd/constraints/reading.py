@@ -28,6 +28,10 @@ Read = TypeVar("Read", Tensor, float)
 SILENT = 1e-6
 
 
+#: What is printed of a rule: its name, loss and soft violation, and its broken, silent and live groundings.
+HEADS = ["rule", "loss", "violation", "broken", "silent", "live"]
+
+
 @dataclass(frozen=True, repr=False)
 class Reading(Mapping[str, "RuleReading"]):
     """One pass of the constraints over a batch. ``reading.loss`` trains; the rest is computed when it is asked for.
@@ -158,7 +162,7 @@ class Reading(Mapping[str, "RuleReading"]):
         implies(p, q)  4.153  0.4999     1       0       1
         loss 4.153
         """
-        rows = [["rule", "loss", "violation", "broken", "silent", "live"], *(one.row for one in self.values())]
+        rows = [HEADS, *(one.row for one in self.values())]
         lines = aligned(rows, wrapped=0) if len(rows) > 1 else ["no rules"]
         unread = [f"not read: {name}, {why}" for name, why in self.unread.items()]
         return "\n".join([*lines, f"loss {self.loss.item():.4g}", *unread])
@@ -234,7 +238,7 @@ class RuleReading:
 
     @property
     def row(self) -> list[str]:
-        """As it is printed: name, loss, soft violation, broken, silent and live groundings."""
+        """As it is printed, under HEADS."""
         trains = self.rule.id in self.reading.losses
         loss, violation = (f"{self.loss.item():.4g}", f"{self.violation:.4g}") if trains else ("-", "-")
         try:
@@ -246,8 +250,7 @@ class RuleReading:
             return [self.rule.name, loss, violation, "-", "-", "-"]
 
     def __str__(self) -> str:
-        heads = ("rule", "loss", "violation", "broken", "silent", "live")
-        return fields(list(zip(heads, self.row, strict=True)))
+        return fields(list(zip(HEADS, self.row, strict=True)))
 
     @property
     def broken(self) -> int:

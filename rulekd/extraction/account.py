@@ -65,7 +65,7 @@ def account(found: Sequence[str], limits: Sequence[str], advice: Sequence[str]) 
 
 def outcome(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar) -> list[str]:
     """What was confirmed, on how much, out of how many candidates; where nothing was, the nearest miss."""
-    confirmed = sum(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules)
+    confirmed = judged.confirmed
     notes = []
     if bar.exploring:
         notes.append(
@@ -103,7 +103,7 @@ def limits(counted: Sequence[tuple[str, Proposals]], watch: Watch, unjudged: int
 
 def advice(judged: Judged, bar: Bar) -> list[str]:
     """Where nothing was confirmed, how much would settle it."""
-    if any(rule.evidence is not None and rule.evidence.confirmed for rule in judged.rules):
+    if judged.confirmed:
         return []
     needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
     return [

@@ -84,6 +84,11 @@ class Judged:
     live: Tensor
     broken: Tensor
 
+    @property
+    def confirmed(self) -> int:
+        """How many of the rules are."""
+        return sum(rule.evidence is not None and rule.evidence.confirmed for rule in self.rules)
+
 
 def affordable(candidates: Sequence[Formula], source: Source, seconds: float) -> int:
     """How many of the candidates, from the first on, can be judged in the time: it is tried on a part.
@@ -226,16 +231,17 @@ def _ask_data(
     places = [place for place, one in enumerate(judged) if _in_words_of(one.formula, data)]
     able = [judged[place] for place in places]
     formulas = [one.formula for one in able]
-    said = undoubted(formulas, data)
     for one, raw in zip(able, tallies_of(formulas, data.view, data.images), strict=True):
         one.in_data = raw
         one.by_data = _level(raw.of(held), bar.tolerance)
         one.asked_data = clean(one.formula, data)
+    if bar.stated:
+        return
     in_data = benjamini_hochberg([one.by_data for one in able], LEVEL)
     laws = (related[places] & (in_data | bar.exploring)).tolist()
-    for one, counted_so in zip(able, refutations(formulas, said, data, laws), strict=True):
+    for one, counted_so in zip(able, refutations(formulas, undoubted(formulas, data), data, laws), strict=True):
         if one.asked_data:
-            one.refuted = counted_so and not bar.stated
+            one.refuted = counted_so
 
 
 def _units(facts: Facts, scenes: Tensor) -> NDArray[np.bool_]:
