@@ -9,6 +9,7 @@ from typing import Final
 from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
 from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
+from rulekd.extraction.outvoted import Outvoted
 from rulekd.extraction.refutation import unreliable
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Watch
@@ -63,8 +64,13 @@ def account(found: Sequence[str], limits: Sequence[str], advice: Sequence[str]) 
     return tuple(dict.fromkeys((*found, *limits, *advice)))
 
 
-def outcome(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Facts, bar: Bar) -> list[str]:
-    """What was confirmed, on how much, out of how many candidates; where nothing was, the nearest miss."""
+def outcome(
+    counted: Sequence[tuple[str, Proposals]], judged: Judged, dropped: Sequence[Outvoted], facts: Facts, bar: Bar
+) -> list[str]:
+    """What was confirmed, on how much, out of how many candidates; where nothing was, the nearest miss.
+
+    dropped: rules that passed the tests, and that the other laws do not bear out.
+    """
     confirmed = judged.confirmed
     notes = []
     if bar.exploring:
@@ -76,6 +82,12 @@ def outcome(counted: Sequence[tuple[str, Proposals]], judged: Judged, facts: Fac
         scenes, units = int((bar.held_out & facts.populated).sum()), facts.independent(bar.held_out)
         said = f"{confirmed:,} of {len(judged.rules):,} rules are confirmed" if confirmed else "nothing was confirmed"
         notes.append(f"{said}, on {scenes:,} scenes in {units:,} independent units")
+    if dropped:
+        worst = max(dropped, key=lambda one: one.live)
+        notes.append(
+            f"{len(dropped):,} more passed and are not listed: by the other laws, the facts that break them stand; "
+            f"such as {worst}"
+        )
     looked = {name: proposals for name, proposals in counted if proposals.examined}
     each = ", ".join(f"{name} {len(one.formulas):,} of {one.examined:,}" for name, one in looked.items())
     examined = sum(one.examined for one in looked.values())

@@ -55,15 +55,17 @@ class Discovery:
     facts: what was said about the scenes, without what the network was unsure of. images: what was said about them
     transformed. trusted: without what broken near-laws give away, for rules of several body atoms; None = the same.
     slack: pooled share of broken groundings up to which a candidate is proposed for confirmation; above the
-    tolerance, because the share on this part is only an estimate. whole: what was said about all scenes. raw: the
-    facts as they were said, where doubt has been cast on some of ``facts``. scenes: what the facts are about, where
-    that is known. ask: the network, about other scenes, where it can be asked. watch: the time that is left. unasked:
-    nobody named the families, so that dear ones stay out. everything: nothing is held back for confirmation.
+    tolerance, because the share on this part is only an estimate. least: live groundings under which it is not. whole:
+    what was said about all scenes. raw: the facts as they were said, where some of ``facts`` are doubted. scenes: what
+    the facts are about, where that is known. ask: the network, about other scenes, where it can be asked. watch: the
+    time that is left. unasked: nobody named the families, so that dear ones stay out. everything: nothing is held back
+    for confirmation.
     """
 
     facts: Facts
     images: Mapping[Transform, Facts] = field(default_factory=dict)
     slack: float = 0.15
+    least: int = MIN_SUPPORT
     trusted: Facts | None = None
     whole: Facts | None = None
     raw: Facts | None = None
@@ -108,8 +110,8 @@ class Discovery:
 
     def holds(self, live: float, broken: float) -> bool:
         """Is a candidate worth confirming, by its pooled counts?"""
-        return live >= MIN_SUPPORT and broken <= self.slack * live
+        return live >= self.least and broken <= self.slack * live
 
     def held(self, live: Tensor, broken: Tensor) -> Tensor:
         """``holds`` for many candidates at once, bool."""
-        return (live >= MIN_SUPPORT) & (broken <= self.slack * live)
+        return (live >= self.least) & (broken <= self.slack * live)

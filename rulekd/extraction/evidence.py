@@ -34,6 +34,7 @@ from kg import Evidence, Formula, Kind, Provenance, Rule
 from kg.formulas import Under
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
+from rulekd.extraction.outvoted import borne_out
 from rulekd.extraction.refutation import clean, explained, refutations, spoken, undoubted, unreliable
 from rulekd.extraction.sides import tallies
 from rulekd.extraction.source import Source
@@ -89,6 +90,11 @@ class Judged:
         """How many of the rules are."""
         return sum(rule.evidence is not None and rule.evidence.confirmed for rule in self.rules)
 
+    def without(self, ids: Collection[str]) -> Judged:
+        """The same without some rules."""
+        kept = [place for place, rule in enumerate(self.rules) if rule.id not in ids]
+        return Judged([self.rules[place] for place in kept], self.nearest, self.live[kept], self.broken[kept])
+
 
 def affordable(candidates: Sequence[Formula], source: Source, seconds: float) -> int:
     """How many of the candidates, from the first on, can be judged in the time: it is tried on a part.
@@ -143,6 +149,8 @@ def confirm(
         laws = (related & (in_teacher | bar.exploring)).tolist()
         for one, counted_so in zip(judged, refutations(candidates, said, source, laws), strict=True):
             one.refuted = counted_so
+    if not (bar.stated or source.believed):
+        in_teacher = _again(judged, said, source, related & in_teacher, related & ~in_teacher, held)
     if data is not None:
         _ask_data(judged, data, related, held, bar)
     in_deciding = benjamini_hochberg([one.deciding for one in judged], LEVEL)
@@ -174,6 +182,23 @@ def confirm(
         rules.append(Rule(one.formula, evidence=evidence, provenance=provenance[one.formula], kind=kind))
     kept = [places[rule.formula] for rule in rules]
     return Judged(rules, min(missed)[1] if missed else "", live[kept], broken[kept])
+
+
+def _again(
+    judged: Sequence[_Candidate],
+    said: list[Tally],
+    source: Source,
+    laws: NDArray[np.bool_],
+    missed: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Judge the level of those that missed it again, without facts that the laws outvote; ``said`` is changed there."""
+    heard = borne_out([one.formula for one, law in zip(judged, laws, strict=True) if law and not one.refuted], source)
+    places = [place for place, one in enumerate(judged) if missed[place] and not one.refuted]
+    found = tallies_of([judged[place].formula for place in places], heard, source.trusted_images)
+    for place, tally in zip(places, found, strict=True):
+        said[place], judged[place].by_teacher = tally, _level(tally.of(held), judged[place].tolerance)
+    return benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
 
 
 def _stands(cells: Sequence[Tally], bar: Bar) -> bool:

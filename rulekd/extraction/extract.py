@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,12 +27,13 @@ from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import Suspicions, suspicions
-from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, affordable, confirm
+from rulekd.extraction.evidence import LEVEL, MIN_SUPPORT, MIN_UNITS, Bar, Judged, affordable, confirm
 from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
+from rulekd.extraction.outvoted import Outvoted, outvoted
 from rulekd.extraction.pairs import pairs
 from rulekd.extraction.probing import probed
-from rulekd.extraction.refutation import ERROR_CAP
+from rulekd.extraction.refutation import ERROR_CAP, clean
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Missed, Report, Watch
 from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
@@ -295,6 +296,8 @@ def _mine(
     unjudged = len(origin) - len(chosen)
     tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
     judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
+    dropped = _outvoted(judged, source, data, bar, tables)
+    judged = judged.without({one.rule.id for one in dropped})
     rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
@@ -313,7 +316,7 @@ def _mine(
         worlds=_worlds(source.view, cited),
         provenance=provenance,
         notes=account(
-            found=outcome(counted, judged, whole.facts, bar),
+            found=outcome(counted, judged, dropped, whole.facts, bar),
             limits=(*misread(whole.facts), *notes, *limits(counted, watch, unjudged), *doubts(source)),
             advice=advice(judged, bar),
         ),
@@ -322,6 +325,21 @@ def _mine(
         ),
     )
     return graph.with_entailment()
+
+
+def _outvoted(
+    judged: Judged,
+    source: Source,
+    data: Source | None,
+    bar: Bar,
+    tables: Sequence[Collection[Formula]],
+) -> list[Outvoted]:
+    """Rules that the other laws do not bear out. Clean labels, or a person's tolerance, decide alone; so do facts that
+    nothing casts doubt on, and the sum of a table."""
+    if bar.stated or source.believed:
+        return []
+    decided = {rule.formula for rule in judged.rules if data is not None and clean(rule.formula, data)}
+    return outvoted(judged.rules, source, exempt=decided.union(*tables))
 
 
 def _propose(
@@ -358,6 +376,8 @@ def _discovery(source: Source, seen: Tensor) -> Discovery:
     return Discovery(
         source.unsure.facts.select(seen),
         images,
+        # Doubt takes about half of the groundings of three atoms.
+        least=MIN_SUPPORT if source.believed else MIN_SUPPORT // 2,
         trusted=source.trusted.facts.select(seen),
         whole=source.view.facts,
         raw=source.view.facts.select(seen),

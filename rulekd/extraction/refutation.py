@@ -38,8 +38,8 @@ def undoubted(formulas: Sequence[Formula], source: Source) -> list[Tally]:
     A law of one body atom would corroborate itself if the near-laws that it makes decided what to doubt: it is counted
     on all but the unsure facts.
     """
-    single = [place for place, formula in enumerate(formulas) if _single(formula)]
-    others = [place for place, formula in enumerate(formulas) if not _single(formula)]
+    single = [place for place, formula in enumerate(formulas) if one_bodied(formula)]
+    others = [place for place, formula in enumerate(formulas) if not one_bodied(formula)]
     parts = [
         tallies_of([formulas[place] for place in places], view, source.trusted_images)
         for places, view in ((single, source.unsure), (others, source.trusted))
@@ -65,7 +65,7 @@ def refutations(
     ratios = {
         place: float(counted[place].rates.mean()) / errors[place]
         for place, formula in enumerate(formulas)
-        if not (found[place] or _single(formula) or isinstance(formula, Under) or spoken(formula) & shown.keys())
+        if not (found[place] or one_bodied(formula) or isinstance(formula, Under) or spoken(formula) & shown.keys())
         and errors[place] > 0
         and len(counted[place].rates)
     }
@@ -120,7 +120,7 @@ def explained(formula: Formula, source: Source, shown: Mapping[str, float] = Map
     A law of one body atom, or under a transform, is judged on the facts as they are: ``_share_wrong`` of them. Of a law
     of several atoms doubted facts are left out: what remains of each atom's errors, ``residual``, adds up.
     """
-    if not (_single(formula) or isinstance(formula, Under)):
+    if not (one_bodied(formula) or isinstance(formula, Under)):
         return sum(max(residual(source.blamed.get(name, 0.0)), shown.get(name, 0.0)) for name in _atoms(formula))
     cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
     wrong = {name: max(min(source.wrong.get(name, 0.0), cap), shown.get(name, 0.0)) for name in (*source.wrong, *shown)}
@@ -162,7 +162,7 @@ def unreliable(source: Source) -> set[str]:
     }
 
 
-def _single(formula: Formula) -> bool:
+def one_bodied(formula: Formula) -> bool:
     """A law of one body atom in one scene."""
     return not isinstance(formula, Under) and sum(isinstance(inner, Atom) for inner in walk(formula)) <= 2
 
