@@ -36,9 +36,7 @@ from kg.grounding import Theory, statement
 from rulekd.extraction.counting import matrices, oriented_atoms
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
-from tests.extraction.boxworld import PLANTED, box_world, facts_of
-
-NOISE = 0.02
+from tests.extraction.boxworld import PLANTED, box_world, facts_of, noisy
 
 
 @dataclass(frozen=True)
@@ -79,17 +77,6 @@ def candidates(fresh: Facts) -> list[Candidate]:
     for i, j in itertools.product(range(size), repeat=2):
         add(And((atoms[i], second[j])), (x[:, i] @ x[:, j]) * distinct, list(heads))
     return found
-
-
-def noisy(facts: Facts, seed: int) -> Facts:
-    generator = torch.Generator().manual_seed(seed)
-    off = ~torch.eye(facts.objects.shape[1], dtype=torch.bool)
-    values = {}
-    for name, value in facts.values.items():
-        base = float(value.sum()) / (len(value) * int(off.sum()))
-        drawn = torch.rand(value.shape, generator=generator)
-        values[name] = torch.where(value, drawn >= NOISE, (drawn < NOISE * base) & off)
-    return Facts(values)
 
 
 def pairs_of(boxes: Tensor) -> Tensor:

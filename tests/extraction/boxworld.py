@@ -77,3 +77,16 @@ def permuted(facts: Facts, seed: int) -> Facts:
         rows = torch.take_along_dim(value, order[:, :, None], 1)
         values[name] = torch.take_along_dim(rows, order[:, None, :], 2)
     return Facts(values)
+
+
+def noisy(facts: Facts, seed: int, share: float = 0.02) -> Facts:
+    """A true fact is forgotten with probability ``share``, a false one added with that share of the predicate's base
+    rate."""
+    generator = torch.Generator().manual_seed(seed)
+    off = ~torch.eye(facts.objects.shape[1], dtype=torch.bool)
+    values = {}
+    for name, value in facts.values.items():
+        base = float(value.sum()) / (len(value) * int(off.sum()))
+        drawn = torch.rand(value.shape, generator=generator)
+        values[name] = torch.where(value, drawn >= share, (drawn < share * base) & off)
+    return Facts(values)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 
+import numpy as np
 import pytest
 import torch
 
 from kg import Atom, Implies, Transform, Under, parse
 from kg.formulas import walk
 from rulekd.extraction.chance import (
+    Moments,
     common_fans,
     matrix_moments,
     p_by_chance,
@@ -78,6 +81,42 @@ def test_many_rules_at_once_get_the_same_p_values() -> None:
     formulas = [parse(text) for text in (*texts, "p(a, b) <-> q(a, b)", "~(p(a, b) & p(a, c))")]
     for one, together in zip([p_by_chance(f, view) for f in formulas], p_values(formulas, view), strict=True):
         assert together == pytest.approx(one)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_p_value_lies_under_the_share_of_all_renamings_that_give_as_much(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    body, head = (torch.randint(0, 3, (3, 4), generator=generator).double() for _ in range(2))
+    orders = list(map(list, itertools.permutations(range(4))))
+    each = torch.stack([(body * head[:, order]).sum(1) for order in orders], 1)  # (3 scenes, 24 renamings)
+    sums = (each[0][:, None, None] + each[1][:, None] + each[2]).flatten()
+    mean, variance = vector_moments(body, head, torch.ones(3, 4))
+    for total in sums.unique():
+        first = torch.tensor([float(total), 0.0, 0.0], dtype=torch.float64)
+        bound = Moments(first, mean, variance, each.amax(1)).p_value(expects_more=True)
+        assert bound >= float((sums >= total).double().mean()) - 1e-12
+
+
+def test_the_bound_holds_for_the_variables_with_the_heaviest_tails_and_one_hub_does_not_spoil_it() -> None:
+    above, variance = torch.tensor([8.0, *[1.0] * 19]).double(), torch.tensor([2.0, *[0.2] * 19]).double()
+    whole = np.ones(
+        1
+    )  # the distribution of the sum of jumps, in steps: scene 0 jumps by 8 + v / h, the others by 1 + v
+    for chance in (variance / (above**2 + variance)).tolist()[1:]:
+        whole = np.convolve(whole, [1 - chance, chance])
+    hub = float(variance[0] / (above[0] ** 2 + variance[0]))
+    low = -float((variance / above).sum())
+    for t in (6.0, 9.0, 12.0, 15.0):
+        exact = sum(
+            share * weight
+            for jumps, share in enumerate(whole)
+            for weight, rise in ((hub, 8.25), (1 - hub, 0.0))
+            if low + rise + 1.2 * jumps >= t - 1e-9
+        )
+        zero = torch.zeros(20, dtype=torch.float64)
+        first = torch.tensor([t, *[0.0] * 19], dtype=torch.float64)
+        bound = Moments(first, zero, variance, above).p_value(expects_more=True)
+        assert exact <= bound < math.exp(-(t**2) / (2 * 5.8 + 2 * 8 * t / 3))  # Bernstein with the hub's 8 for all
 
 
 @pytest.mark.parametrize("density", [0.5, 0.9])
