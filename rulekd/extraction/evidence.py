@@ -35,7 +35,7 @@ from kg.formulas import Under
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
 from rulekd.extraction.outvoted import borne_out
-from rulekd.extraction.refutation import clean, explained, refutations, spoken, undoubted, unreliable
+from rulekd.extraction.refutation import clean, explained, one_bodied, refutations, spoken, undoubted, unreliable
 from rulekd.extraction.sides import tallies
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally, by_unit, ledger, tallies_of
@@ -192,9 +192,14 @@ def _again(
     missed: NDArray[np.bool_],
     held: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Judge the level of those that missed it again, without facts that the laws outvote; ``said`` is changed there."""
+    """Judge the level of those that missed it again, without facts that the laws outvote; ``said`` is changed there.
+
+    A law of one body atom is judged on the facts as they are, here too.
+    """
     heard = borne_out([one.formula for one, law in zip(judged, laws, strict=True) if law and not one.refuted], source)
-    places = [place for place, one in enumerate(judged) if missed[place] and not one.refuted]
+    places = [
+        place for place, one in enumerate(judged) if missed[place] and not (one.refuted or one_bodied(one.formula))
+    ]
     found = tallies_of([judged[place].formula for place in places], heard, source.trusted_images)
     for place, tally in zip(places, found, strict=True):
         said[place], judged[place].by_teacher = tally, _level(tally.of(held), judged[place].tolerance)
