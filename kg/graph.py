@@ -20,7 +20,7 @@ from kg.network import Content
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import minimal_cover
 from kg.rules import Provenance, Rule, Status
-from kg.tables import printable
+from kg.tables import how_many, printable
 from kg.text import parse
 from kg.triples import Triple
 from kg.worlds import World
@@ -33,6 +33,9 @@ VERSION: Final = 1
 
 #: Triples that a printed graph shows.
 SHOWN_TRIPLES: Final = 20
+
+#: Characters of an id from which on its beginning may stand for it.
+SHORTEST_ID: Final = 4
 
 #: A rule as people name it: by id, by name, by text; or the rule or formula itself.
 Reference: TypeAlias = str | Rule | Formula
@@ -151,15 +154,26 @@ class KnowledgeGraph:
         return tuple(rule for rule in self.rules() if rule.status is not Status.REJECTED and not rule.entailed)
 
     def rule(self, ref: Reference) -> Rule:
-        """The rule of that id, name or text. Raises UnknownNameError with the nearest one."""
+        """The rule of that id, name or text, or of the only id that begins so (four characters or more).
+
+        Raises UnknownNameError with the nearest one.
+        """
         found = self._find(ref)
         if found is not None:
             return found
+        begun = self._begun(ref)
+        if len(begun) == 1:
+            return begun[0]
+        if begun:
+            raise UnknownNameError(
+                f"{len(begun)} rules have an id that begins with {ref!r}",
+                hint=f"Give more of it: {', '.join(f'{rule.id} is {rule.name}' for rule in begun[:5])}.",
+            )
         text = ref if isinstance(ref, str) else ref.text if isinstance(ref, Rule) else str(ref)
         known = {**{rule.text: rule for rule in self.rules()}, **self._names}
         close = nearest(text[:500], known)
         raise UnknownNameError(
-            f"unknown rule {text[:200]!r}; the graph has {len(self)} rules",
+            f"unknown rule {text[:200]!r}; the graph has {how_many(len(self), 'rule')}",
             hint=f"Did you mean {close!r} ({known[close].id})?" if close else "`rulekd kg list` lists them.",
         )
 
@@ -175,6 +189,12 @@ class KnowledgeGraph:
             except ParseError:
                 return None
         return found
+
+    def _begun(self, ref: Reference) -> list[Rule]:
+        """The rules whose id begins so, where it is long enough to mean one."""
+        if not isinstance(ref, str) or len(ref) < SHORTEST_ID:
+            return []
+        return [rule for rule in self.rules() if rule.id.startswith(ref)]
 
     def __contains__(self, ref: object) -> bool:
         return isinstance(ref, str | Rule | Formula) and self._find(ref) is not None
@@ -194,7 +214,7 @@ class KnowledgeGraph:
     __hash__ = None  # type: ignore[assignment] # worlds are mappings, which cannot be hashed
 
     def __repr__(self) -> str:
-        return f"KnowledgeGraph({len(self)} rules, {len(self._vocabulary)} predicates)"
+        return f"KnowledgeGraph({how_many(len(self), 'rule')}, {how_many(len(self._vocabulary), 'predicate')})"
 
     def __str__(self) -> str:
         shown = [rule for rule in self.rules() if not rule.entailed]
@@ -319,6 +339,10 @@ def _document(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":  # one JSON object a line
+            raise FileFormatError(
+                "is not a knowledge graph, but may be scenes", hint="Give a file that rulekd saved, as FILE.kg.json."
+            ) from None
         ended = error.pos >= len(text.rstrip())
         raise FileFormatError(
             f"{'ends in the middle' if ended else 'is not JSON'} at line {error.lineno}, column {error.colno}",

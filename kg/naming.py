@@ -132,7 +132,7 @@ def _relative(atom: Atom, to: Atom) -> str | None:
 def _equality(left: Atom, right: Atom) -> Law | None:
     left, right = sorted((left, right), key=lambda atom: atom.predicate)
     turned = _relative(right, left)
-    if turned is None:
+    if turned is None or left == right:
         return None
     if turned == right.predicate:
         return Law("equivalent", (left.predicate, turned))
@@ -148,6 +148,8 @@ def _pair(negative: list[Atom], positive: list[Atom], pure: bool) -> Law | None:
         body, head = negative[0], positive[0]
         turned = _relative(head, body)
         if turned is None:
+            return None
+        if body == head:  # says nothing
             return None
         if body.predicate == head.predicate:
             return Law("symmetric", (body.predicate,))

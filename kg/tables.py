@@ -99,6 +99,15 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([f"| {lines[0]} |", "|" + "---|" * len(rows[0]), *(f"| {line} |" for line in lines[1:])])
 
 
+def how_many(count: int, noun: str) -> str:
+    """A number of things in words.
+
+    >>> how_many(1, "rule"), how_many(1204, "rule")
+    ('1 rule', '1,204 rules')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def rate_text(interval: tuple[float, float] | None) -> str:
     """A violation rate's interval in per cent, or why there is none.
 

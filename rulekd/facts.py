@@ -70,6 +70,12 @@ class Facts:
             )
         elif len(self.mask) != batch:
             raise RulekdError(f"mask has {len(self.mask)} rows for {batch} scenes", hint="Give one a scene.")
+        widths = {value.shape[1] for value in self.values.values() if value.dim() > 1}
+        if widths and objects not in widths:
+            raise ArityError(
+                f"mask has {objects} places; the values are about {', '.join(map(str, sorted(widths)))} objects",
+                hint="Give a mask (B, N) with a place for each object of the values.",
+            )
         for name, value in self.values.items():
             _check(name, value, batch, objects)
         for name, valid in self.valid.items():

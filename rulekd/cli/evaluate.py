@@ -105,7 +105,15 @@ def evaluate(
     found = measure(student.predictor, judged.part(part), graph, master)
     values: dict[str, float | None] = {name: getattr(found, name) for name in MEASURES}
     about = [("run", str(run)), ("scenes", f"{len(judged.part(part))} of the part {part}")]
-    answer(values, fields([*about, *found.titled]), as_json=as_json)
+    lacking = {
+        "macro-F1": "the scenes have no labels",
+        "rules violated": "no graph was given (--kg)" if graph is None else "no rule was put to the test",
+        "fidelity to teacher": "no teacher was given (--teacher)",
+    }
+    told = [
+        (title, f"- {lacking[title]}" if text == "-" and title in lacking else text) for title, text in found.titled
+    ]
+    answer(values, fields([*about, *told]), as_json=as_json)
     missed = [reason for gate in gates if (reason := gate.missed(values))]
     for reason in missed:
         log(f"gate missed: {reason}")

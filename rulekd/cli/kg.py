@@ -108,9 +108,29 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
     for rule in changed:
         graph = graph.accept(rule.id, reason) if status is Status.ACCEPTED else graph.reject(rule.id, reason)
     graph.save(file)
+    if status is Status.ACCEPTED:
+        for rule in changed:
+            for reason in _against(rule):
+                log(f"note: {rule.name}: {reason}")
     after = [graph.rule(rule.id) for rule in changed]
     text = "\n".join(f"{rule.status.value}  {rule.name}  {rule.text}" for rule in after)
     answer({"file": file, "rules": [record(rule) for rule in after]}, text, as_json=as_json)
+
+
+def _against(rule: Rule) -> list[str]:
+    """What the evidence of a rule that a person accepts says against it."""
+    evidence = rule.evidence
+    if evidence is None:
+        return []
+    found = []
+    if evidence.data is not None and (evidence.data.rate or 0.0) > evidence.tolerance:
+        found.append(
+            f"the labels break it in {evidence.data.violations:,} of {evidence.data.support:,} live groundings; "
+            "a student that is trained on it learns against them"
+        )
+    elif not evidence.confirmed:
+        found.append(f"{evidence.tested}: {evidence.teacher}")
+    return found
 
 
 def _details(graph: KnowledgeGraph, rule: Rule) -> str:
@@ -171,4 +191,5 @@ def _probes(probes: Probes | None) -> list[tuple[str, str]]:
 
 
 def _citation(citation: Citation) -> str:
-    return f"{citation.scene}: " + ", ".join(f"{variable} = {number}" for variable, number in citation.binding)
+    bound = ", ".join(f"{variable} = {number}" for variable, number in citation.binding)
+    return f"{citation.scene}: {bound}" if bound else citation.scene  # a rule about the scene as a whole binds nothing

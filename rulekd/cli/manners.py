@@ -70,7 +70,7 @@ def explain(error: BaseException) -> tuple[str, str]:
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "rulekd"
-        return error.format_message(), f"`{path} --help` lists what it takes."
+        return error.format_message().replace("Value error, ", ""), f"`{path} --help` lists what it takes."
     if isinstance(error, typer.Abort):
         return "the question was not answered", "Answer it, or give the option that answers it."
     if isinstance(error, OSError):

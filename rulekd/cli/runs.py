@@ -107,7 +107,9 @@ def _row(run: RunFiles, folder: Path) -> list[str]:
     said = summary(run)
     return [
         str(run.folder.relative_to(folder)),
-        *(str(said[name] or "-") for name in ("state", "time", "kind", "student")),
+        str(said["state"]),
+        str(said["time"] or "-")[:16].replace("T", " "),
+        *(str(said[name] or "-") for name in ("kind", "student")),
         _number(said["parameters"]),
         _number(said["steps"]),
         _number(said["loss"]),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kg.errors import FileFormatError, RulekdError, unknown
-from kg.tables import aligned, fields, percent
+from kg.tables import aligned, fields, page_width, percent
 from rulekd.cli.given import refuse_existing
 from rulekd.cli.manners import NO, JsonFlag, answer, log, overview
 
@@ -163,7 +164,7 @@ def _summary_text(scenes: SceneSet) -> str:
         for name, label in held["labels"].items():
             meaning = _meaning(held["definitions"].get(name, ""))
             rows.append([f"{name}/{label['arity']}", f"{label['true']:,}", percent(label["share"]), meaning])
-        text += "\n\n" + "\n".join(aligned(rows))
+        text += "\n\n" + "\n".join(aligned(rows, wrapped=3))
     return text
 
 
@@ -209,8 +210,9 @@ def _scene_text(shown: dict[str, Any]) -> str:
     if objects:
         heads = list(objects[0])
         text += "\n" + "\n".join(aligned([heads, *([_cell(one[head]) for head in heads] for one in objects)]))
+    room = page_width() - max(map(len, shown["facts"]), default=0) - 2
     said = [
-        (name, ", ".join("(" + ", ".join(map(str, grounding)) + ")" for grounding in true))
+        (name, textwrap.fill(", ".join(f"({','.join(map(str, grounding))})" for grounding in true), max(20, room)))
         for name, true in shown["facts"].items()
     ]
     return text + ("\n\n" + fields(said) if said else "")

@@ -15,6 +15,7 @@ from kg import ArityError, Formula, Kind, KnowledgeGraph, Rule, RulekdError, Sta
 from kg.errors import unknown
 from kg.formulas import Atom, Transform, Under, walk
 from kg.graph import check_predicates, vocabulary_of
+from kg.tables import how_many
 from rulekd.constraints.coherent import Coherent
 from rulekd.constraints.exact import Exact
 from rulekd.constraints.layout import Layout
@@ -175,7 +176,7 @@ class Constraints(nn.Module):
         """How many rules are trained by what."""
         backends = Counter(one.backend.value for one in self.planned)
         by = ", ".join(f"{count} {backend}" for backend, count in backends.items())
-        return f"{len(self.planned)} rules, {type(self.semantics).__name__.lower()}: {by or 'none'}"
+        return f"{how_many(len(self.planned), 'rule')}, {type(self.semantics).__name__.lower()}: {by or 'none'}"
 
     def plan(self) -> str:
         """A line a rule: its backend, the cost in n objects, and why."""

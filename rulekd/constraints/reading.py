@@ -13,7 +13,7 @@ from torch import Tensor
 from kg import Rule, RulekdError, parse
 from kg.errors import unknown
 from kg.formulas import Atom, Formula, Under
-from kg.tables import aligned, fields
+from kg.tables import aligned, fields, how_many
 from rulekd.constraints.grounded import Grounded, parts_of
 from rulekd.constraints.layout import Layout, Measured, nothing
 from rulekd.constraints.literals import Reader
@@ -147,7 +147,7 @@ class Reading(Mapping[str, "RuleReading"]):
         return id(self)
 
     def __repr__(self) -> str:
-        return f"Reading({len(self)} rules in {len(self.view.facts):,} scenes)"
+        return f"Reading({how_many(len(self), 'rule')} in {how_many(len(self.view.facts), 'scene')})"
 
     def __str__(self) -> str:
         """A line a rule, and the loss: soft violation, broken groundings, those of them without a gradient, live ones.
@@ -263,7 +263,7 @@ class RuleReading:
         return self.broken / self.live if self.live else None
 
     def __repr__(self) -> str:
-        return f"RuleReading({self.rule.name!r}, in {len(self.reading.view.facts):,} scenes)"
+        return f"RuleReading({self.rule.name!r}, in {how_many(len(self.reading.view.facts), 'scene')})"
 
     @property
     def conditional(self) -> float | None:

@@ -47,11 +47,13 @@ def misread(facts: Facts) -> list[str]:
 
 
 def doubts(source: Source) -> list[str]:
-    """Predicates about which the network alone is not believed, however well its answers obey a rule."""
+    """The predicates about which the network alone is not believed, however well its answers obey a rule."""
+    found = ", ".join(f"{source.errors[name]:.1%} of {name}" for name in sorted(unreliable(source)))
+    if not found:
+        return []
     return [
-        f"{name}: the network is estimated to err in {source.errors[name]:.1%} of the groundings; rules about it are "
-        "judged by clean labels, under a transform or as a whole table, or not listed"
-        for name in sorted(unreliable(source))
+        f"the network is estimated to err in {found}; rules about these predicates are judged by clean labels, under a "
+        "transform or as a whole table, or not listed"
     ]
 
 

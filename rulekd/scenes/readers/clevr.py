@@ -61,6 +61,8 @@ def read(path: Path, limit: int | None = None) -> Content:
     """Scenes of a CLEVR file. limit: read the first so many scenes only."""
     document = json_of(text_of(path), path)
     records = document.get("scenes") if isinstance(document, Mapping) else None
+    if isinstance(document, Mapping) and "nodes" in document:
+        raise FileFormatError(f"{path}: is a graph and holds no scenes", hint="Give the scenes that it was read from.")
     if not isinstance(records, list) or not records:
         raise FileFormatError(
             f"{path}: holds no list 'scenes'", hint="Give CLEVR scene JSON; our own format is .jsonl, boxes are .csv."
