@@ -6,7 +6,7 @@ flipped, independently for each ordered pair, in what the teacher learns from an
 labels are clean. Each seed has flips, a teacher and mined rules of its own; the arms are those of ``rulekd.compare``.
 Violations are strict, a macro mean over the 26 true laws of this world, the same for every arm.
 
-    python benchmarks/clevr/one_percent.py --seeds 10 --out one_percent
+    python -m benchmarks.clevr.one_percent --seeds 10 --out one_percent
 
 The folder keeps finished students; what it holds is not trained again.
 """

@@ -4,7 +4,7 @@ Three students: a small network on rows of a table (a scene of one object), the 
 and the same on 24 points an object with 30 rules. Both ways are timed in turn, on one thread; the least of several
 times each.
 
-    python benchmarks/compare/side_by_side.py
+    python -m benchmarks.compare.side_by_side
 """
 
 from __future__ import annotations

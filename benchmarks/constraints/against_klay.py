@@ -5,7 +5,7 @@ KLay evaluates an SDD in its log semiring, from log-probabilities of atoms and o
 from log-odds and end at the mean of -log W.
 
     pip install .[peers]
-    OMP_NUM_THREADS=1 python benchmarks/constraints/against_klay.py
+    OMP_NUM_THREADS=1 python -m benchmarks.constraints.against_klay
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Callable
 
 import klay
 import torch
-from measuring import interleaved, table
 from pysdd.sdd import SddManager
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 import rulekd
+from benchmarks.constraints.measuring import interleaved, table
 
 BATCH = 1024
 

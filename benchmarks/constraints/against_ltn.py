@@ -5,7 +5,7 @@ forward and backward; one thread. Both sides leave out groundings in which two v
 guard of its quantifier. LTNtorch's connectives add an epsilon of 1e-4 where they are "stable", which is its default.
 
     pip install .[peers]
-    OMP_NUM_THREADS=1 python benchmarks/constraints/against_ltn.py --sizes 16 32 64 128
+    OMP_NUM_THREADS=1 python -m benchmarks.constraints.against_ltn --sizes 16 32 64 128
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 import torch._inductor.config
-from measuring import in_a_process_of_its_own, interleaved, peak, table
 from torch import Tensor
 
 import rulekd
+from benchmarks.constraints.measuring import in_a_process_of_its_own, interleaved, peak, table
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns about its own escapes while it is imported

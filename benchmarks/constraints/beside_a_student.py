@@ -4,7 +4,7 @@
 16 objects; one thread. The student is a network of two layers on eight numbers of each pair of objects; its step is
 forward, cross entropy of all predicates, backward and AdamW. Then time of planning.
 
-    OMP_NUM_THREADS=1 python benchmarks/constraints/beside_a_student.py
+    OMP_NUM_THREADS=1 python -m benchmarks.constraints.beside_a_student
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable
 
 import torch
-from measuring import interleaved, table
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import rulekd
+from benchmarks.constraints.measuring import interleaved, table
 from kg import Rule, parse
 
 PREDICATES = [f"p{number}" for number in range(20)]

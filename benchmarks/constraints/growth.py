@@ -2,7 +2,7 @@
 
 32 scenes, 20 predicates over pairs, compositions; one thread.
 
-    OMP_NUM_THREADS=1 python benchmarks/constraints/growth.py --out docs/constraints_growth.svg
+    OMP_NUM_THREADS=1 python -m benchmarks.constraints.growth --out docs/constraints_growth.svg
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt  # after a backend without a window is chosen
 import torch
 from beside_a_student import PREDICATES, SCENES, rules
-from measuring import interleaved, table
 
 import rulekd
+from benchmarks.constraints.measuring import interleaved, table
 
 SEMANTICS = ("product", "coherent")
 COUNTS = (1, 3, 10, 32, 100, 316, 1000)

@@ -1,6 +1,6 @@
 """Classes of whole scenes: who has won at tic-tac-toe, read off boards of nine cells, and one rule of Zendo.
 
-    python benchmarks/extraction/boards.py
+    python -m benchmarks.extraction.boards
 
 The data lie in the folder that RULEKD_DATA names; what is missing is skipped, and said so.
 """

@@ -4,7 +4,7 @@ Boxes: each seed trains a network on pairs of boxes (``pairworld``) and reads de
 fresh scenes without labels. CLEVR: directions from the labels of the file, with its view and without any, where the
 direction is no axis. Transforms: eleven for each relation, 22 of the 33 laws true by definition.
 
-    python benchmarks/extraction/definitions.py --seeds 3 --scenes 16000
+    python -m benchmarks.extraction.definitions --seeds 3 --scenes 16000
 
 The CLEVR scenes are found through RULEKD_DATA; without them that table is left out, and said so.
 """
@@ -17,10 +17,10 @@ import time
 from dataclasses import replace
 
 import torch
-from pairworld import NAMES, pair_world, teacher
 
 import kg
 import rulekd
+from benchmarks.extraction.pairworld import NAMES, pair_world, teacher
 from kg.formulas import Iff, Transform, Under
 from kg.terms import TERMS
 from rulekd.extraction.definitions import choose, fronts, questions

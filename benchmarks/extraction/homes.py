@@ -3,7 +3,7 @@
 Definitions are searched on one home (its regions are the scenes) and then put to every home there is: a label that a
 definition tells otherwise counts as an error. The homes (VLA-3D) are found through RULEKD_DATA.
 
-    python benchmarks/extraction/homes.py --learn HM3D --picture homes.svg
+    python -m benchmarks.extraction.homes --learn HM3D --picture homes.svg
 """
 
 from __future__ import annotations

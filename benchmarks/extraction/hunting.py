@@ -4,7 +4,7 @@ Scenes of one to three objects anywhere in the unit cube. A network obeys three 
 denies their heads (its rim blurred over 2 cm); about a thousandth of uniform scenes fall into it. Each way is asked
 equally often; ``random x 10`` ten times as often.
 
-    python benchmarks/extraction/hunting.py --seeds 40
+    python -m benchmarks.extraction.hunting --seeds 40
 
 With the CLEVR scenes at hand, a teacher is trained on them and its laws are hunted and probed.
 """

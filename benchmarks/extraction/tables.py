@@ -5,7 +5,7 @@ to hold without exception (balance scale, tic-tac-toe, MONK-1) are to come back 
 printed rules are compared with other learners (``table_peers``), all of which learn the same network's answers about
 the same rows.
 
-    python benchmarks/extraction/tables.py --seeds 5 --first 10
+    python -m benchmarks.extraction.tables --seeds 5 --first 10
 
 Fidelity is the share of test rows (a third of all, never seen by network or rules) whose class the rules tell as the
 network does. The data lie in the folder that RULEKD_DATA names; tables that are missing are skipped, and said so.
@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_wine
-from table_peers import Split, Told, peers
 from torch import Tensor, nn
 
 import kg
 import rulekd
+from benchmarks.extraction.table_peers import Split, Told, peers
 from kg.formulas import Iff, Or
 from rulekd.facts import Facts
 from rulekd.grounding import View

@@ -113,3 +113,38 @@ def test_loads_no_torch_and_opens_at_once(file: Path) -> None:
     assert listed.code == 0
     assert {"torch", "numpy", "scipy", "sklearn", "matplotlib", "sympy"} & set(json.loads(listed.err)) == set()
     assert seconds_of_a_process(lambda: fresh_rulekd("kg", "list", file)) < 1.2  # 0.4 were seen
+
+
+def test_the_beginning_of_an_id_stands_for_it_where_no_other_begins_so(file: Path) -> None:
+    graph = KnowledgeGraph.load(file)
+    rule = graph.rule(INVERSE)
+    assert rulekd("kg", "show", file, rule.id[:5], "--json").value["id"] == rule.id
+    assert rule.id[:5] not in graph  # a name for a person, not another name of the rule
+    assert_refused(rulekd("kg", "show", file, rule.id[:3]), "unknown rule", "kg list")
+    twice = [parse(f"p{number}(a) -> q(a)") for number in range(2000)]
+    by_start: dict[str, list[Rule]] = {}
+    for one in map(Rule, twice):
+        by_start.setdefault(one.id[:4], []).append(one)
+    start, same = next((start, found) for start, found in by_start.items() if len(found) > 1)
+    KnowledgeGraph.of(same).save(file)
+    refused = rulekd("kg", "show", file, start)
+    assert_refused(refused, f"{len(same)} rules have an id that begins with '{start}'", same[0].id)
+
+
+def test_accepting_says_what_speaks_against_a_rule(file: Path) -> None:
+    denied = Evidence(Ledger(200, 1, 40, 0.01, (0.0, 0.04)), Ledger(180, 90, 40, 0.5, (0.4, 0.6)), tolerance=0.1)
+    KnowledgeGraph.load(file).add(Rule(parse("near(a, b) -> left_of(a, b)"), evidence=denied)).save(file)
+    told = rulekd("kg", "accept", file, TRANSITIVE, "implies(near, left_of)", INVERSE)
+    assert told.code == 0
+    notes = told.err.splitlines()
+    assert len(notes) == 2, "the inverse is confirmed and nothing denies it"
+    assert notes[0].startswith("note: transitive(left_of): not confirmed at a tolerance of 2.0 %: 4 of 10 live")
+    assert notes[1].startswith("note: implies(near, left_of): the labels break it in 90 of 180 live groundings")
+    assert rulekd("kg", "reject", file, TRANSITIVE).err == ""
+
+
+def test_scenes_are_no_graph_and_a_graph_is_no_scenes(file: Path, tmp_path: Path) -> None:
+    scenes = tmp_path / "rooms.jsonl"
+    scenes.write_text('{"id": 1}\n{"id": 2}\n', encoding="utf-8")
+    assert_refused(rulekd("kg", "list", scenes), "is not a knowledge graph, but may be scenes", "rulekd saved")
+    assert_refused(rulekd("scenes", "show", file), "is a graph and holds no scenes", "the scenes")
