@@ -60,6 +60,7 @@ class Facts:
                 raise RulekdError(f"{what} a {type(handed).__name__}, no tensor", hint="Convert with torch.as_tensor.")
         batch = next((len(value) for value in self.values.values() if value.dim()), 0)
         objects = self.mask.shape[1] if self.mask is not None else _objects(self.values)
+        masked = self.mask is not None
         if self.mask is None:
             device = next(iter(self.values.values())).device
             object.__setattr__(self, "mask", torch.ones(batch, objects, dtype=torch.bool, device=device))
@@ -70,14 +71,8 @@ class Facts:
             )
         elif len(self.mask) != batch:
             raise RulekdError(f"mask has {len(self.mask)} rows for {batch} scenes", hint="Give one a scene.")
-        widths = {value.shape[1] for value in self.values.values() if value.dim() > 1}
-        if widths and objects not in widths:
-            raise ArityError(
-                f"mask has {objects} places; the values are about {', '.join(map(str, sorted(widths)))} objects",
-                hint="Give a mask (B, N) with a place for each object of the values.",
-            )
         for name, value in self.values.items():
-            _check(name, value, batch, objects)
+            _check(name, value, batch, objects, masked)
         for name, valid in self.valid.items():
             if name not in self.values:
                 raise RulekdError(f"validity is given for {name!r}, which has no values", hint="Remove it.")
@@ -216,9 +211,14 @@ def _objects(values: Mapping[str, Tensor]) -> int:
     return next((value.shape[1] for value in values.values() if value.dim() > 1), 0)
 
 
-def _check(name: str, value: Tensor, batch: int, objects: int) -> None:
+def _check(name: str, value: Tensor, batch: int, objects: int, masked: bool) -> None:
     wanted = (batch,) + (objects,) * (value.dim() - 1)
     if value.dim() == 0 or tuple(value.shape) != wanted:
+        if masked and value.dim() > 1 and set(value.shape[1:]) == {value.shape[1]} != {objects}:
+            raise ArityError(
+                f"the mask has {objects} places, and values of {name!r} have shape {tuple(value.shape)}",
+                hint="Give both a place for each object: a mask (B, N) for values (B, N) or (B, N, N).",
+            )
         raise ArityError(
             f"values of {name!r} have shape {tuple(value.shape)}; a batch of {batch} scenes of {objects} objects "
             f"needs ({batch},{f' {objects},' * max(value.dim() - 1, 0)} ...)",

@@ -289,6 +289,11 @@ MINING: dict[str, Row] = {
         ("3 rows for 2 scenes",),
         "one a scene",
     ),
+    "a mask of fewer objects": (
+        lambda: Facts({"near": TWO}, mask=torch.ones(2, 2, dtype=torch.bool)),
+        ("mask has 2 places", "'near' have shape (2, 3, 3)"),
+        "a mask (B, N)",
+    ),
 }
 
 RULES: dict[str, Row] = {
@@ -308,7 +313,7 @@ RULES: dict[str, Row] = {
         ("'left_of' takes 2 arguments and is given 1",),
         "^",
     ),
-    "that is not in the graph": (lambda: GRAPH.rule("implies(left_off"), ("'implies(left_off'", "1 rules"), "mean"),
+    "that is not in the graph": (lambda: GRAPH.rule("implies(left_off"), ("'implies(left_off'", "has 1 rule"), "mean"),
     "that is there already": (
         lambda: GRAPH.add("left_of(x, y) -> right_of(y, x)"),
         ("left_of(x, y)", "the same"),

@@ -47,7 +47,7 @@ SCENES: list[Row] = [
     (f"{READ} {{d}}/none.jsonl", "none.jsonl", "scenes generate"),
     (f"{READ} {{d}}/no-run", "no-run: is a folder", "a file of scenes"),
     (f"{READ} {{d}}/picture.png", "'.png'", ".jsonl"),
-    (f"{READ} {{graph}}", "g.kg.json: holds no list 'scenes'", ".jsonl"),
+    (f"{READ} {{graph}}", "g.kg.json: is a graph and holds no scenes", "Give the scenes"),
     (f"{READ} {{d}}/empty.jsonl", "empty.jsonl: is empty", "complete"),
     (f"{READ} {{d}}/cut.jsonl", "cut.jsonl, line 21", "cut off there"),
     (f"{READ} {{d}}/cut.jsonl.gz", "cut.jsonl.gz: cannot be read", "complete"),
@@ -109,7 +109,7 @@ NETWORKS: list[Row] = [
 GRAPHS: list[Row] = [
     ("kg list {d}/none", "d/none: cannot be read", "path"),
     ("kg list {d}", "Is a directory", "path"),
-    ("kg list {bare}", "bare.jsonl: is not JSON", "copy"),
+    ("kg list {bare}", "bare.jsonl: is not a knowledge graph, but may be scenes", "saved"),
     ("kg list {d}/picture.png", "picture.png: is not a text file", "rulekd saved"),
     ("kg list {d}/cut.kg.json", "cut.kg.json: is not JSON at line", "copy"),
     ("kg list {d}/future.kg.json", "has version 99, and this program knows version 1", "newer"),
@@ -125,7 +125,7 @@ GRAPHS: list[Row] = [
     (f"{POINTS} --kg none.kg.json", "no graph 'none.kg.json'", "rulekd extract"),
     (f"{POINTS} --kg {{d}}/cut.kg.json", "is not JSON at line", "copy"),
     (f"{POINTS} --kg {{d}}/future.kg.json", "has version 99", "newer"),
-    (f"{POINTS} --kg {{bare}}", "bare.jsonl: is not JSON", "copy"),
+    (f"{POINTS} --kg {{bare}}", "bare.jsonl: is not a knowledge graph, but may be scenes", "saved"),
     ("eval --run {student} --kg {d}/cut.kg.json", "is not JSON at line", "copy"),
 ]
 
