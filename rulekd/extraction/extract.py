@@ -1,106 +1,26 @@
-"""From facts to a knowledge graph: the list of families, evidence, selection."""
+"""What is called from outside: laws of facts, and of a network that is asked."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 
 import torch
-from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
-from kg.errors import unknown
-from rulekd.extraction import betting
-from rulekd.extraction.account import account, advice, doubts, limits, misread, outcome, settled
-from rulekd.extraction.algebra import algebra
-from rulekd.extraction.citations import with_citations
-from rulekd.extraction.compositions import compositions
-from rulekd.extraction.concepts import concepts, measured
-from rulekd.extraction.conjunctions import conjunctions
+from kg import KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, parse_transform
+from rulekd.extraction.account import settled
 from rulekd.extraction.counterexamples import Effort, hunted
-from rulekd.extraction.counting import check_size
-from rulekd.extraction.decisions import decisions
-from rulekd.extraction.definitions import definitions
-from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.doubt import Suspicions, suspicions
-from rulekd.extraction.evidence import LEVEL, MIN_SUPPORT, MIN_UNITS, Bar, Judged, affordable, confirm
-from rulekd.extraction.intervals import Answers, assessed
-from rulekd.extraction.kinds import sort_kinds
-from rulekd.extraction.outvoted import Outvoted, outvoted
-from rulekd.extraction.pairs import pairs
+from rulekd.extraction.mining import Request, Told, read
 from rulekd.extraction.probing import probed
-from rulekd.extraction.refutation import ERROR_CAP, clean
-from rulekd.extraction.source import Source
-from rulekd.extraction.stopwatch import Missed, Report, Watch
-from rulekd.extraction.transforms import DEFAULT_TRANSFORMS, transforms
+from rulekd.extraction.stopwatch import Report, Watch
+from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
 from rulekd.facts import Facts
-from rulekd.grounding import View, world
 from rulekd.predictor import Predictor, labels_as_facts
-from rulekd.scenes import Scenes, SceneSet
-from rulekd.scenes.parts import DISCOVER, shares
+from rulekd.scenes import SceneSet
 from rulekd.scenes.transforms import unacted
-
-#: Every family of laws, cheap ones first: in this order they are examined. To add one, write its file and a line here.
-FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
-    "algebra": algebra,
-    "pairs": pairs,
-    "compositions": compositions,
-    "conjunctions": conjunctions,
-    "concepts": concepts,
-    "transforms": transforms,
-    "decisions": decisions,
-    "definitions": definitions,
-}
-
-#: Families that fit a formula to what they see; and the number of units under which they see all of it.
-FITTED = ("definitions", "decisions")
-FEW = 100
-
-#: Families that are not begun when the time is up: the number of their candidates is known only as they are made.
-UNCOUNTED = ("conjunctions", "concepts", "transforms", *FITTED)
-
-#: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
-TOLERANCE = 0.10
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for. tolerance: largest violation rate of a law; stated: somebody named it. families: in the order
-    in which they are examined; named: somebody chose them."""
-
-    tolerance: float
-    stated: bool
-    families: tuple[str, ...]
-    named: bool
-
-    @classmethod
-    def of(cls, tolerance: float | None, families: Sequence[str] | None) -> Request:
-        """Checked, before any work is done."""
-        limit = TOLERANCE if tolerance is None else tolerance
-        if not isinstance(limit, int | float) or not 0 < limit < 1:
-            raise RulekdError(f"a tolerance of {limit!r}", hint="Give a violation rate above 0 and below 1.")
-        if families is not None and (isinstance(families, str) or not families):
-            raise RulekdError(f"families are {families!r}", hint='Give a list, ["algebra", "pairs"], or None for all.')
-        for name in families or ():
-            if name not in FAMILIES:
-                raise unknown("family", name, FAMILIES)
-        chosen = tuple(name for name in FAMILIES if name in (families or FAMILIES))
-        return cls(float(limit), tolerance is not None, chosen, families is not None)
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of what is mined: what was said about scenes and about their images, and the labels of both."""
-
-    facts: Facts
-    images: Mapping[Transform, Facts]
-    labels: Facts | None
-    label_images: Mapping[Transform, Facts]
-    scenes: Scenes | None
 
 
 def mine(
@@ -148,8 +68,8 @@ def mine(
             hint="Give both the same scenes, padding and mask.",
         )
     asked = Request.of(tolerance, families)
-    whole, watch = Part(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
-    return _mine(whole, asked, Provenance(source="mined"), (), facts.vocabulary, watch)
+    whole, watch = Told(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
+    return read(whole, asked, Provenance(source="mined"), (), facts.vocabulary, watch)
 
 
 def extract(
@@ -206,7 +126,7 @@ def extract(
         queries=len(kept) * (1 + len(whole.images)),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    graph = _mine(
+    graph = read(
         whole,
         asked,
         provenance,
@@ -230,7 +150,7 @@ def _asked(
     seed: int,
     notes: list[str],
     watch: Watch,
-) -> Part:
+) -> Told:
     """What the network says about the scenes and their images, and the labels of both; what cannot be is noted."""
     labelled = _labels(kept, teacher.vocabulary)
 
@@ -251,174 +171,11 @@ def _asked(
         images[transform] = ask(f"under {transform}", moved)
         if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
-    return Part(said, images, labelled, label_images, kept.scenes)
+    return Told(said, images, labelled, label_images, kept.scenes)
 
 
 def _told(progress: Report | None, what: str) -> Callable[[int, int], None] | None:
     return None if progress is None else partial(progress, what)
-
-
-def held_out(facts: Facts) -> Tensor:
-    """(B,) bool: the scenes of the confirmation part, whole units, by a fixed hash of the group's name."""
-    keys = [facts.name(scene) for scene in range(len(facts))] if facts.group is None else [str(g) for g in facts.group]
-    return torch.tensor([shares(key)[1] >= DISCOVER for key in keys], dtype=torch.bool, device=facts.objects.device)
-
-
-def _mine(
-    whole: Part,
-    asked: Request,
-    provenance: Provenance,
-    notes: tuple[str, ...],
-    vocabulary: Vocabulary,
-    watch: Watch,
-    scenes: SceneSet | None = None,
-    ask: Callable[[Scenes], Facts] | None = None,
-) -> KnowledgeGraph:
-    check_size(whole.facts)
-    confirmation = held_out(whole.facts)
-    if whole.facts.independent(confirmation) < max(MIN_UNITS, betting.units_needed(asked.tolerance, LEVEL)):
-        confirmation = torch.zeros_like(confirmation)
-    seen = (~confirmation).nonzero().flatten()
-    found = suspicions(whole.facts.select(seen))
-    source = _source(whole.facts, whole.images, whole.scenes, found)
-    given = replace(_discovery(source, seen), ask=ask, watch=watch, unasked=not asked.named)
-    parts = [given]
-    data = None
-    if whole.labels is not None:
-        data = _source(whole.labels, whole.label_images, whole.scenes, found)
-        # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP, watch=watch, unasked=not asked.named))
-    few = _few(whole, given)
-    origin, counted = _propose(parts, few, asked.families, provenance, watch)
-    bar = Bar(asked.tolerance, asked.stated, confirmation, sum(proposals.examined for _, proposals in counted))
-    about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
-    chosen = list(origin)[: affordable(list(origin), source, watch.left)]
-    unjudged = len(origin) - len(chosen)
-    tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
-    judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
-    dropped = _outvoted(judged, source, data, bar, tables)
-    judged = judged.without({one.rule.id for one in dropped})
-    rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
-    decided = confirmation if not bar.exploring else ~confirmation
-    rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
-    if few is not None and about:
-        rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
-        notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
-    if scenes is not None:
-        rules = sort_kinds(rules, scenes, vocabulary)
-    judged = replace(judged, rules=list(rules))
-    cited = {
-        c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
-    }
-    graph = KnowledgeGraph(
-        vocabulary,
-        rules,
-        worlds=_worlds(source.view, cited),
-        provenance=provenance,
-        notes=account(
-            found=outcome(counted, judged, dropped, whole.facts, bar),
-            limits=(*misread(whole.facts), *notes, *limits(counted, watch, unjudged), *doubts(source)),
-            advice=advice(judged, bar),
-        ),
-        triples=measured(
-            [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
-        ),
-    )
-    return graph.with_entailment()
-
-
-def _outvoted(
-    judged: Judged,
-    source: Source,
-    data: Source | None,
-    bar: Bar,
-    tables: Sequence[Collection[Formula]],
-) -> list[Outvoted]:
-    """Rules that the other laws do not bear out. Clean labels, or a person's tolerance, decide alone; so do facts that
-    nothing casts doubt on, and the sum of a table."""
-    if bar.stated or source.believed:
-        return []
-    decided = {rule.formula for rule in judged.rules if data is not None and clean(rule.formula, data)}
-    return outvoted(judged.rules, source, exempt=decided.union(*tables))
-
-
-def _propose(
-    parts: Sequence[Discovery],
-    few: Discovery | None,
-    families: Sequence[str],
-    provenance: Provenance,
-    watch: Watch,
-) -> tuple[dict[Formula, Provenance], list[tuple[str, Proposals]]]:
-    """Every candidate with its origin, and what each family examined."""
-    origin: dict[Formula, Provenance] = {}
-    counted = []
-    for name in families:
-        # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
-        looked_at = parts if few is None or name not in FITTED else [few]
-        if name in UNCOUNTED and watch.over:
-            watch.missed[name] = Missed(name, 0.0, None)
-            proposals = Proposals((), 0)
-        else:
-            proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
-            if name in watch.missed and proposals.examined:  # of one ledger, and not of the other
-                watch.missed[name] = replace(watch.missed[name], reached=watch.missed[name].reached or None)
-        counted.append((name, proposals))
-        for formula in proposals.formulas:
-            origin.setdefault(formula, replace(provenance, family=name))
-        watch.tell("families", len(counted), len(families))
-    return origin, counted
-
-
-def _discovery(source: Source, seen: Tensor) -> Discovery:
-    """What families look at: the discovery part of a ledger."""
-    images = {parse_transform(name): view.facts.select(seen) for name, view in source.trusted_images.items()}
-    scenes = source.view.scenes
-    return Discovery(
-        source.unsure.facts.select(seen),
-        images,
-        # Doubt takes about half of the groundings of three atoms.
-        least=MIN_SUPPORT if source.believed else MIN_SUPPORT // 2,
-        trusted=source.trusted.facts.select(seen),
-        whole=source.view.facts,
-        raw=source.view.facts.select(seen),
-        scenes=None if scenes is None else scenes.select(seen),
-    )
-
-
-def _answers(whole: Part, index: Tensor) -> Answers:
-    """What was said and labelled about some scenes."""
-    return Answers(
-        whole.facts.select(index),
-        None if whole.scenes is None else whole.scenes.select(index),
-        None if whole.labels is None else whole.labels.select(index),
-    )
-
-
-def _few(whole: Part, given: Discovery) -> Discovery | None:
-    """Everything, where there are fewer than FEW independent units."""
-    if whole.facts.independent() >= FEW:
-        return None
-    return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch, everything=True)
-
-
-def _unconfirmed(rule: Rule) -> Rule:
-    return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
-
-
-def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions) -> Source:
-    """A ledger's facts, with doubt cast on those that twins, near-laws or the network itself give away."""
-    doubt = found.about(facts)
-    return Source(
-        view=View(facts, scenes),
-        unsure=View(doubt.without_unsure(facts), scenes),
-        trusted=View(doubt.trusted(facts), scenes),
-        images={str(transform): View(image) for transform, image in images.items()},
-        trusted_images={str(t): View(doubt.without_unsure(image)) for t, image in images.items()},
-        errors=doubt.errors,
-        wrong=doubt.wrong,
-        blamed=doubt.blamed,
-        twinned=doubt.twinned,
-    )
 
 
 def _labels(scenes: SceneSet, vocabulary: Vocabulary) -> Facts | None:
@@ -431,11 +188,3 @@ def _untestable(transform: Transform, scenes: SceneSet) -> str:
     """Why a transform cannot be asked about; empty when it can."""
     beyond = unacted(transform, scenes.scenes)
     return f"it does not act on {', '.join(beyond)}" if beyond else ""
-
-
-def _worlds(view: View, cited: set[str | None]) -> dict[str, World]:
-    return {
-        view.facts.name(scene): world(view, scene)
-        for scene in range(len(view.facts))
-        if view.facts.name(scene) in cited
-    }

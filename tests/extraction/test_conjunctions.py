@@ -14,7 +14,7 @@ from kg.worlds import count as count_in_world
 from rulekd.extraction import conjunctions as longer
 from rulekd.extraction.conjunctions import conjunctions, words_of
 from rulekd.extraction.discovery import Discovery
-from rulekd.extraction.extract import FAMILIES
+from rulekd.extraction.mining import FAMILIES
 from rulekd.facts import Facts
 from rulekd.grounding import View, world
 

@@ -12,7 +12,7 @@ from kg import Kind, RulekdError, parse
 from kg.formulas import Under
 from kg.reasoning import entails
 from kg.worlds import count as count_in_world
-from rulekd.extraction.extract import held_out
+from rulekd.extraction.mining import held_out
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, world
 from rulekd.predictor import Predictor

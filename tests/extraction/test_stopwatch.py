@@ -49,7 +49,7 @@ def test_a_large_budget_changes_nothing(facts: Facts) -> None:
 def test_judged_candidates_keep_full_statistics(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where time lasts for a few candidates only, those are judged on everything, and the others are counted."""
     free = rulekd.mine(facts)
-    monkeypatch.setattr(importlib.import_module("rulekd.extraction.extract"), "affordable", lambda *_: 30)
+    monkeypatch.setattr(importlib.import_module("rulekd.extraction.mining"), "affordable", lambda *_: 30)
     graph = rulekd.mine(facts)
     assert 0 < len(graph.rules()) <= 30
     assert any("proposed candidates, the last of them, were not judged" in note for note in graph.notes)
