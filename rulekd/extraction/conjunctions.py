@@ -25,7 +25,8 @@ from kg import And, Atom, Formula, Iff, Implies
 from kg.grounding import Theory, statement
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.sides import Side, crossed, placed_at
+from rulekd.extraction.guards import guards
+from rulekd.extraction.sides import crossed, side_of
 
 #: Multiplications up to which a level is counted without being asked for: about a second.
 LIGHT = 10**10
@@ -119,7 +120,8 @@ def conjunctions(seen: Discovery) -> Proposals:
             break
     if found.alive:
         _of_chains(seen, words, found)
-    return Proposals(tuple(found.laws), found.examined, notes=tuple(found.notes))
+    longer = Proposals(tuple(found.laws), found.examined, notes=tuple(found.notes))
+    return longer + guards(seen)
 
 
 def words_of(seen: Discovery) -> Words:
@@ -203,8 +205,8 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
     asked = torch.stack([words.asked(body) for body in bodies]) & ~explained
     if _too_dear(seen, found, what, len(bodies), int(asked.sum()), 2 * len(words.atoms)):
         return False
-    lefts = [_side([words.atoms[number] for number in body], PAIR) for body in bodies]
-    rights = [_side([atom], PAIR, either=True) for atom in words.atoms]
+    lefts = [side_of([words.atoms[number] for number in body], PAIR) for body in bodies]
+    rights = [side_of([atom], PAIR, either=True) for atom in words.atoms]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()))
     if not seen.watch.begun(what):
         return False
@@ -264,8 +266,8 @@ def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
     what = "chains with a third atom"
     if _too_dear(seen, found, what, len(rows), int(asked.sum()), 2 * len(heads) + objects):
         return
-    lefts = [_side(one.body(words), CHAIN) for one in rows]
-    rights = [_side([_renamed(words.atoms[head], ENDS)], CHAIN, either=True) for head in heads]
+    lefts = [side_of(one.body(words), CHAIN) for one in rows]
+    rights = [side_of([_renamed(words.atoms[head], ENDS)], CHAIN, either=True) for head in heads]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()))
     if not seen.watch.begun(what):
         return
@@ -340,13 +342,6 @@ def _too_dear(seen: Discovery, found: Found, what: str, bodies: int, rules: int,
             "unasked; families=['conjunctions', ...] asks for them"
         )
     return dear or bodies > MOST
-
-
-def _side(atoms: Sequence[Atom], axis: Mapping[str, int], *, either: bool = False) -> Side:
-    placed = [one for atom in atoms if (one := placed_at(atom, axis)) is not None]
-    return Side(
-        tuple(one for one in placed if 2 in one.axes), tuple(one for one in placed if 2 not in one.axes), either
-    )
 
 
 def _renamed(atom: Atom, names: Mapping[str, str]) -> Atom:

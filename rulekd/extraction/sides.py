@@ -135,6 +135,14 @@ def placed_at(atom: Atom, axis: Mapping[str, int]) -> Placed | None:
     return Placed(atom.predicate, axes) if len(set(axes)) == len(axes) and 1 <= len(axes) <= 2 else None
 
 
+def side_of(atoms: Sequence[Atom], axis: Mapping[str, int], *, either: bool = False) -> Side:
+    """Atoms as a body, or with ``either`` as a head; those that have no place are left out."""
+    placed = [one for atom in atoms if (one := placed_at(atom, axis)) is not None]
+    return Side(
+        tuple(one for one in placed if 2 in one.axes), tuple(one for one in placed if 2 not in one.axes), either
+    )
+
+
 @dataclass(frozen=True)
 class Sums:
     """What the two sides of K rules of one kind have in common, by scene, (B, K) float64 each.

@@ -1,0 +1,176 @@
+"""What a law lacks that is broken a little too often: an atom that leaves its exceptions out.
+
+``p(a, b) -> q(a, b)`` with 6 % exceptions may be ``p(a, b) & g(a) -> q(a, b)`` with none, where g holds of most things.
+Bodies are grown elsewhere only for heads that no part of them implies up to the slack of every proposal; here the laws
+within the slack that have more exceptions than a law has are tried with each further atom of their objects.
+
+With L live groundings, b exceptions in K scenes, and an atom that l of the groundings and b' of the exceptions contain,
+the atom is a guard when the others are broken RATIO times as often as these,
+
+    b' / l <= EXCEPTIONS   or   RATIO b' / l <= (b - b') / (L - l)  and  2 b / L <= share of the head that is false
+
+(what is true of nearly everything follows from anything, and nearly everything is then a guard to it), and when so few
+exceptions are no chance: K scenes of which a share l / L would keep theirs keep b' / b, which has a binomial
+probability of at most ALPHA over the number of guards tried. (Counted by scenes, as those of one scene come together.)
+The law without the guard is proposed beside it; evidence decides between them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import binom
+
+from kg import And, Atom, Implies
+from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.refutation import EXCEPTIONS
+from rulekd.extraction.sides import crossed, side_of, tallies
+from rulekd.facts import Facts
+from rulekd.grounding import View
+
+#: How many times as often the groundings that a guard leaves out are broken.
+RATIO = 10
+
+#: Chance that a proposed guard has nothing to do with the exceptions, over all that are tried.
+ALPHA = 1e-3
+
+#: Multiplications up to which guards are tried without being asked for: about a second.
+LIGHT = 10**10
+
+#: The objects as axes of a matrix: of a pair, and of a chain, of which 2 is the middle.
+PAIR, CHAIN = {"a": 0, "b": 1}, {"a": 0, "c": 1, "b": 2}
+
+
+@dataclass(frozen=True)
+class Loose:
+    """A law within the slack and with more exceptions than a law has; its groundings, live and broken."""
+
+    body: tuple[Atom, ...]
+    head: Atom
+    live: float
+    broken: float
+
+    def law(self, *guard: Atom) -> Implies:
+        """The law, with a guard or without one."""
+        parts = (*self.body, *guard)
+        return Implies(parts[0] if len(parts) == 1 else And(parts), self.head)
+
+
+def guards(seen: Discovery) -> Proposals:
+    """Guards of the loose laws of one body atom, and of the loose chains of two."""
+    atoms = [*_over(seen, 1, "a"), *_over(seen, 1, "b"), *_over(seen, 2, "ab"), *_over(seen, 2, "ba")]
+    ends = [*_over(seen, 2, "ac"), *_over(seen, 2, "ca")] if not seen.unasked else []  # three relations, if asked for
+    things = [atom for variable in "abc" for atom in _over(seen, 1, variable)]
+    loose, useless = _of_pairs(seen, atoms)
+    found = _guarded(seen, loose, atoms, useless, PAIR, "guards of pairs")
+    return found + _guarded(seen, _of_chains(seen), [*things, *ends], frozenset(), CHAIN, "guards of chains")
+
+
+def _over(seen: Discovery, arity: int, variables: str) -> list[Atom]:
+    """Every predicate of that arity over these objects."""
+    return [Atom(name, tuple(variables)) for name, value in seen.careful.values.items() if value.dim() == arity + 1]
+
+
+def _of_pairs(seen: Discovery, atoms: Sequence[Atom]) -> tuple[list[Loose], frozenset[tuple[Atom, Atom]]]:
+    """(loose laws of one body atom; pairs of atoms of which the first is no guard beside the second)."""
+    lefts, rights = [side_of([atom], PAIR) for atom in atoms], [side_of([atom], PAIR, either=True) for atom in atoms]
+    live, hits = crossed(lefts, rights, seen.careful)
+    near, exact = seen.held(live, live - hits), live - hits <= EXCEPTIONS * live
+    loose: dict[tuple[Atom, Atom], Loose] = {}
+    for i, j in (near & ~exact).nonzero().tolist():
+        body, head = atoms[i], atoms[j]
+        if set(body.arguments) & set(head.arguments) and (_turned(body), _turned(head)) not in loose:
+            loose[body, head] = Loose((body,), head, float(live[i, j]), float(live[i, j] - hits[i, j]))
+    # What implies the head needs no body, and of words that are equal but for errors one only corroborates the other.
+    useless = (exact | near & near.T).nonzero().tolist()
+    return list(loose.values()), frozenset((atoms[i], atoms[j]) for i, j in useless)
+
+
+def _turned(atom: Atom) -> Atom:
+    return Atom(atom.predicate, tuple({"a": "b", "b": "a"}[name] for name in atom.arguments))
+
+
+def _of_chains(seen: Discovery) -> list[Loose]:
+    """Loose chains of two relations."""
+    counts = seen.chains
+    broken = counts.live - counts.hits
+    found = (seen.held(counts.live, broken) & (broken > EXCEPTIONS * counts.live)).nonzero().tolist()
+    step = {("a", "b"): ("b", "c"), ("b", "a"): ("c", "b")}
+    return [
+        Loose(
+            (counts.atoms[i], Atom(counts.atoms[j].predicate, step[counts.atoms[j].arguments])),
+            counts.heads[head],
+            float(counts.live[i, j, head]),
+            float(broken[i, j, head]),
+        )
+        for i, j, head in found
+    ]
+
+
+def _guarded(
+    seen: Discovery,
+    loose: Sequence[Loose],
+    atoms: Sequence[Atom],
+    useless: frozenset[tuple[Atom, Atom]],
+    axis: Mapping[str, int],
+    what: str,
+) -> Proposals:
+    """Those of the loose laws that some atom mends."""
+    tried = [
+        (one, atom)
+        for one in loose
+        for atom in atoms
+        if not any(atom == part or (atom, part) in useless for part in (*one.body, one.head))
+    ]
+    bodies = list(dict.fromkeys((*one.body, atom) for one, atom in tried))
+    heads = list(dict.fromkeys(one.head for one, _ in tried))
+    if not tried:
+        return Proposals((), 0)
+    cost = 2 * len(bodies) * len(heads) * len(seen.careful) * seen.careful.objects.shape[1] ** 2
+    if seen.unasked and cost > LIGHT:
+        return Proposals(
+            (),
+            0,
+            notes=(
+                f"{what}: {len(tried):,} candidates not examined, {cost:.1e} multiplications where {LIGHT:.1e} are "
+                "made unasked; families=['conjunctions', ...] asks for them",
+            ),
+        )
+    lefts, rights = [side_of(body, axis) for body in bodies], [side_of([head], axis, either=True) for head in heads]
+    live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, len(tried))
+    if not seen.watch.begun(what):
+        return Proposals((), 0)
+    row, column = ({given: place for place, given in enumerate(many)} for many in (bodies, heads))
+    by_scene = tallies([one.law() for one in loose], View(seen.careful))[1]
+    scenes = dict(zip(loose, (by_scene > 0).sum(1).tolist(), strict=True))
+    denied = {head: 1 - _share(seen.careful, head.predicate) for head in heads}
+    laws = []
+    for one, atom in tried:
+        place = row[*one.body, atom], column[one.head]
+        kept, broken = float(live[place]), float(live[place] - hits[place])
+        mended = kept >= seen.least and _mends(one, kept, broken, denied[one.head])
+        if mended and _chance(one, kept, broken, scenes[one]) <= ALPHA / len(tried):
+            laws.append(one.law(atom))
+    return Proposals(tuple(laws), len(tried))
+
+
+def _mends(one: Loose, kept: float, broken: float, denied: float) -> bool:
+    """Is the law with a guard, that keeps so many groundings and so many exceptions, broken much less than without it?
+
+    denied: share of the groundings of the head that are false.
+    """
+    much = RATIO * broken * (one.live - kept) <= (one.broken - broken) * kept
+    return broken <= EXCEPTIONS * kept or (much and 2 * one.broken <= denied * one.live)
+
+
+def _share(facts: Facts, predicate: str) -> float:
+    """Share of the groundings at which a predicate is true."""
+    valid = facts.validity(predicate) & facts.groundings(facts.values[predicate].dim() - 1)
+    return float((facts.crisp(predicate) & valid).sum()) / max(1, int(valid.sum()))
+
+
+def _chance(one: Loose, kept: float, broken: float, scenes: int) -> float:
+    """Probability that an atom which has nothing to do with the exceptions keeps so few."""
+    return float(binom.cdf(math.floor(scenes * broken / one.broken), scenes, min(1.0, kept / one.live)))
