@@ -48,8 +48,9 @@ MIN_UNITS = 8
 MIN_SUPPORT = 20
 
 #: Candidates and scenes from which the time of judging is estimated; how often everything is counted for it, chance
-#: included; and the seconds a candidate for its intervals and its place in the graph (seen: 0.003 on a core).
-TRIED, PASSES, EACH = 64, 2.5, 0.005
+#: included; how often more where facts are doubted; and the seconds a candidate for its intervals and its place in the
+#: graph (seen: 0.003 on a core).
+TRIED, PASSES, DOUBTED, EACH = 64, 2.5, 2.0, 0.005
 
 #: False discovery rates of the two tests.
 LEVEL, CHANCE = 0.05, 0.01
@@ -110,7 +111,7 @@ def affordable(candidates: Sequence[Formula], source: Source, seconds: float) ->
     started = time.monotonic()
     tallies(tried, source.view.select(some), images)
     took = time.monotonic() - started
-    passes = PASSES if source.believed else PASSES + 1
+    passes = PASSES if source.believed else PASSES + DOUBTED
     each = EACH + passes * took / len(tried) * len(facts) / max(1, len(some))
     return min(len(candidates), int(max(0.0, seconds - took) / each))
 

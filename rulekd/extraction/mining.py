@@ -137,7 +137,7 @@ def read(
     unjudged = len(origin) - len(chosen)
     tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
     judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
-    dropped = _outvoted(judged, source, data, bar, tables)
+    dropped = _outvoted(judged, source, data, bar, tables, watch)
     judged = judged.without({one.rule.id for one in dropped})
     rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
@@ -174,10 +174,14 @@ def _outvoted(
     data: Source | None,
     bar: Bar,
     tables: Sequence[Collection[Formula]],
+    watch: Watch,
 ) -> list[Outvoted]:
     """Rules that the other laws do not bear out. Clean labels, or a person's tolerance, decide alone; so do facts that
     nothing casts doubt on, and the sum of a table."""
-    if bar.stated or source.believed:
+    if bar.stated or source.believed or not judged.confirmed:
+        return []
+    if watch.left <= 0:
+        watch.missed["trial"] = Missed("the trial of rules before the other laws", 0.0, judged.confirmed)
         return []
     decided = {rule.formula for rule in judged.rules if data is not None and clean(rule.formula, data)}
     return outvoted(judged.rules, source, exempt=decided.union(*tables))

@@ -158,21 +158,24 @@ def borne_out(formulas: Sequence[Formula], source: Source) -> View:
     clauses = [clause for formula in axioms for clause in _clauses(formula, facts.vocabulary)]
     if not clauses:
         return source.trusted
+    valid = dict(trusted.valid)
+    valid |= {atom.predicate: trusted.validity(atom.predicate).clone() for clause in clauses for _, atom in clause}
     width = sum(len(clause) for clause in clauses)
-    pulled = [pull(clauses, facts.select(index)) for index in blocks(facts, width * facts.objects.shape[1] ** 2)]
-    return View(
-        _standing(trusted, {name: torch.cat([part[name] for part in pulled]) for name in pulled[0]}),
-        source.trusted.scenes,
-    )
+    for index in blocks(facts, width * facts.objects.shape[1] ** 2):
+        for name, pulled in pull(clauses, facts.select(index)).items():
+            valid[name][index] &= _stays(trusted.crisp(name)[index], pulled)
+    return View(replace(trusted, valid=valid), source.trusted.scenes)
 
 
 def _standing(trusted: Facts, pulled: Mapping[str, Tensor]) -> Facts:
     """The facts without those that are outvoted. pulled: dV/dx by predicate."""
-    valid = dict(trusted.valid)
-    for name, change in pulled.items():
-        flipped = torch.where(trusted.crisp(name), -change, change)
-        valid[name] = trusted.validity(name) & (flipped >= -MARGIN)
-    return replace(trusted, valid=valid)
+    stays = {name: trusted.validity(name) & _stays(trusted.crisp(name), change) for name, change in pulled.items()}
+    return replace(trusted, valid={**trusted.valid, **stays})
+
+
+def _stays(true: Tensor, pulled: Tensor) -> Tensor:
+    """Bool: facts that are not outvoted. true: what they say, bool; pulled: dV/dx."""
+    return torch.where(true, -pulled, pulled) >= -MARGIN
 
 
 def _summed(pulls: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor
 from rulekd.scenes import SceneSet, rooms
-from tests.extraction.boxworld import box_world, facts_of
+from tests.extraction.boxworld import box_world, facts_of, noisy
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,15 @@ def test_a_tiny_budget_gives_a_graph_and_says_what_is_missing(facts: Facts, tmp_
     graph.save(tmp_path / "nothing.kg.json")
     assert KnowledgeGraph.load(tmp_path / "nothing.kg.json").notes == graph.notes
     assert not graph.rules(), "nothing was counted"
+
+
+def test_a_trial_that_the_time_does_not_suffice_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, "left", property(lambda self: 0.0))
+    monkeypatch.setattr(importlib.import_module("rulekd.extraction.mining"), "affordable", lambda asked, *_: len(asked))
+    graph = rulekd.mine(noisy(facts_of(box_world(100, objects=8, seed=3)), 3), budget_seconds=600)
+    assert any(rule.evidence is not None and rule.evidence.confirmed for rule in graph.rules())
+    (note,) = (note for note in graph.notes if note.startswith("the trial of rules before the other laws"))
+    assert note.endswith("the time was used up")
 
 
 def test_a_large_budget_changes_nothing(facts: Facts) -> None:
