@@ -339,7 +339,7 @@ def _document(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        if error.msg == "Extra data":  # one JSON object a line
+        if error.msg == "Extra data" and error.lineno == 2:  # one JSON object a line
             raise FileFormatError(
                 "is not a knowledge graph, but may be scenes", hint="Give a file that rulekd saved, as FILE.kg.json."
             ) from None

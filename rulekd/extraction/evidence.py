@@ -11,8 +11,9 @@ both tests. Where labels of the same scenes are clean they decide the level: a l
 too often is kept (there a student can beat its teacher), and a rule that the teacher obeys and the data break is a
 habit, not confirmed. Elsewhere the teacher's answers decide, and a rule whose violations its errors do not explain
 is refuted by an e-value of 20 on facts that are not doubted, of all scenes: to refute is no discovery. Facts without
-errors, as twins or a law without exceptions show, refute what has more than one exception in a thousand. A person who
-names a tolerance says what a law may cost: then the level of all answers decides alone.
+errors, as twins or a law without exceptions show, refute what has more than one exception in a thousand. What misses
+its level for wrong facts that the laws found so far outvote is judged once more without them. A person who names a
+tolerance says what a law may cost: then the level of all answers decides alone.
 
 Ledgers count all scenes, so that anybody recomputes them from the facts. Their interval is that of a rule given in
 advance; among rules that were screened on a part of the same scenes it is a little optimistic near the screen's slack.

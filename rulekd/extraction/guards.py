@@ -63,9 +63,23 @@ def guards(seen: Discovery) -> Proposals:
     atoms = [*_over(seen, 1, "a"), *_over(seen, 1, "b"), *_over(seen, 2, "ab"), *_over(seen, 2, "ba")]
     ends = [*_over(seen, 2, "ac"), *_over(seen, 2, "ca")] if not seen.unasked else []  # three relations, if asked for
     things = [atom for variable in "abc" for atom in _over(seen, 1, variable)]
-    loose, useless = _of_pairs(seen, atoms)
-    found = _guarded(seen, loose, atoms, useless, PAIR, "guards of pairs")
+    dear = _dear(seen, len(atoms), len(atoms))
+    if dear:
+        found = Proposals((), 0, notes=(f"guards of pairs: not examined, {dear}",))
+    else:
+        loose, useless = _of_pairs(seen, atoms)
+        found = _guarded(seen, loose, atoms, useless, PAIR, "guards of pairs")
     return found + _guarded(seen, _of_chains(seen), [*things, *ends], frozenset(), CHAIN, "guards of chains")
+
+
+def _dear(seen: Discovery, bodies: int, heads: int) -> str:
+    """Why so many are not counted unasked; empty where they are."""
+    cost = 2 * bodies * heads * len(seen.careful) * seen.careful.objects.shape[1] ** 2
+    if not seen.unasked or cost <= LIGHT:
+        return ""
+    return (
+        f"{cost:.1e} multiplications where {LIGHT:.1e} are made unasked; families=['conjunctions', ...] asks for them"
+    )
 
 
 def _over(seen: Discovery, arity: int, variables: str) -> list[Atom]:
@@ -128,16 +142,9 @@ def _guarded(
     heads = list(dict.fromkeys(one.head for one, _ in tried))
     if not tried:
         return Proposals((), 0)
-    cost = 2 * len(bodies) * len(heads) * len(seen.careful) * seen.careful.objects.shape[1] ** 2
-    if seen.unasked and cost > LIGHT:
-        return Proposals(
-            (),
-            0,
-            notes=(
-                f"{what}: {len(tried):,} candidates not examined, {cost:.1e} multiplications where {LIGHT:.1e} are "
-                "made unasked; families=['conjunctions', ...] asks for them",
-            ),
-        )
+    dear = _dear(seen, len(bodies), len(heads))
+    if dear:
+        return Proposals((), 0, notes=(f"{what}: {len(tried):,} candidates not examined, {dear}",))
     lefts, rights = [side_of(body, axis) for body in bodies], [side_of([head], axis, either=True) for head in heads]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, len(tried))
     if not seen.watch.begun(what):
