@@ -2,6 +2,7 @@
 
 Over a pair (a, b) an atom is a relation read either way, or a property of one of the two. Bodies are
 
+    x & y, x & y & z            properties of one object:  red(a) & big(a) -> heavy(a)
     x, x & y, x & y & z         atoms of a pair:   on(a, b) & chair(b) -> used(a),  red(a) & big(b) -> near(a, b)
     p(a, b) & q(b, c) & x       a chain, and an atom of its ends, or a property of its middle.
 
@@ -45,11 +46,11 @@ _TURNED = {"a": "b", "b": "a"}
 
 @dataclass(frozen=True)
 class Words:
-    """The K atoms of a pair, one of each set of equal ones.
+    """The K atoms of a pair, or of one object, one of each set of equal ones.
 
     heads: numbers of those that rules are read to; a head stands for its turned writing too. turned: by number the
     atom with its objects exchanged. equal: the equalities that the others are left out for. apart: pairs of properties
-    of one object that hardly ever go together.
+    of one object that hardly ever go together. objects: how many the atoms speak of, 2 or 1.
     """
 
     atoms: tuple[Atom, ...]
@@ -57,6 +58,7 @@ class Words:
     turned: tuple[int, ...]
     equal: tuple[Formula, ...]
     apart: frozenset[tuple[int, int]]
+    objects: int = 2
 
     def relation(self, number: int) -> bool:
         """Does the atom speak of both objects?"""
@@ -72,6 +74,8 @@ class Words:
         found = torch.zeros(len(self.atoms), dtype=torch.bool)
         found[list(self.heads)] = True
         found[list(body)] = False
+        if self.objects == 1:  # the family of pairs reads one property from another
+            return found & (len(body) > 1)
         if not any(self.relation(number) for number in body):
             joined = len({self.atoms[number].arguments for number in body}) == 2
             found &= relations if joined else torch.zeros_like(relations)
@@ -110,24 +114,27 @@ class Found:
 
 
 def conjunctions(seen: Discovery) -> Proposals:
-    """Bodies of one, two and three atoms of a pair, then chains with a third atom."""
-    if 2 not in seen.arities():
-        return Proposals((), 0)
-    words, found = words_of(seen), Found()
+    """Bodies of two and three properties of an object, of one to three atoms of a pair, chains with a third atom."""
+    found = sum((_longer(seen, objects) for objects in (1, 2) if objects in seen.arities()), Proposals((), 0))
+    return found + guards(seen)
+
+
+def _longer(seen: Discovery, objects: int) -> Proposals:
+    """Bodies over so many objects, and of two the chains."""
+    words, found = words_of(seen, objects), Found()
     found.known += words.equal
     for length in (1, 2, 3):
-        if not _of_pairs(seen, words, found, length):
+        if not _of_objects(seen, words, found, length):
             break
-    if found.alive:
+    if found.alive and objects == 2:
         _of_chains(seen, words, found)
-    longer = Proposals(tuple(found.laws), found.examined, notes=tuple(found.notes))
-    return longer + guards(seen)
+    return Proposals(tuple(found.laws), found.examined, notes=tuple(found.notes))
 
 
-def words_of(seen: Discovery) -> Words:
-    """The atoms of a pair that are ever true, one of each set of equal ones."""
+def words_of(seen: Discovery, objects: int = 2) -> Words:
+    """The atoms of a pair, or of one object, that are ever true, one of each set of equal ones."""
     first: dict[Atom, Atom] = {}
-    for arity in sorted(seen.arities() & {1, 2}, reverse=True):
+    for arity in sorted(seen.arities() & set(range(1, objects + 1)), reverse=True):
         counts = seen.pairs if arity == 2 else seen.unary
         either = counts.first + counts.second - counts.both
         equal = seen.held(either, either - counts.both)
@@ -142,11 +149,14 @@ def words_of(seen: Discovery) -> Words:
             if same == place:
                 staying.append(place)
     kept = [atom for atom, one in first.items() if atom == one]
+    equalities = tuple(Iff(one, atom) for atom, one in first.items() if atom != one)
+    if objects == 1:
+        numbers = tuple(range(len(kept)))
+        return Words(tuple(kept), numbers, numbers, equalities, frozenset(), objects)
     atoms = [*kept, *(_turn(atom) for atom in kept if len(atom.arguments) == 1)]
     place_of = {atom: place for place, atom in enumerate(atoms)}
     turned = tuple(place_of[first.get(_turn(atom), _turn(atom))] for atom in atoms)
     heads = tuple(place for place, other in enumerate(turned) if place <= other)
-    equalities = tuple(Iff(one, atom) for atom, one in first.items() if atom != one)
     return Words(tuple(atoms), heads, turned, equalities, frozenset(_apart(seen, atoms)))
 
 
@@ -191,10 +201,10 @@ def _joined(found: Found) -> Iterator[tuple[int, ...]]:
         yield from ((first, *pair) for pair in combinations(others, 2))
 
 
-def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
-    """Bodies of so many atoms of a pair; False when there was no going on."""
+def _of_objects(seen: Discovery, words: Words, found: Found, length: int) -> bool:
+    """Bodies of so many atoms of a pair, or of one object; False when there was no going on."""
     bodies = list(islice(_grown(words, found, length), MOST + 1))
-    what = f"bodies of {length} over a pair"
+    what = f"bodies of {length} over {'a pair' if words.objects == 2 else 'an object'}"
     if not bodies:
         return False
     explained = torch.zeros(len(bodies), len(words.atoms), dtype=torch.bool)
@@ -203,11 +213,12 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
             for left in body:
                 row |= found.parts[tuple(atom for atom in body if atom != left)]
     asked = torch.stack([words.asked(body) for body in bodies]) & ~explained
-    if _too_dear(seen, found, what, len(bodies), int(asked.sum()), 2 * len(words.atoms)):
+    each = 2 * len(words.atoms) / max(1, seen.careful.objects.shape[1]) ** (2 - words.objects)
+    if _too_dear(seen, found, what, len(bodies), int(asked.sum()), each):
         return False
     lefts = [side_of([words.atoms[number] for number in body], PAIR) for body in bodies]
     rights = [side_of([atom], PAIR, either=True) for atom in words.atoms]
-    live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()))
+    live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()), words.objects)
     if not seen.watch.begun(what):
         return False
     found.examined += int(asked.sum())
@@ -220,10 +231,11 @@ def _of_pairs(seen: Discovery, words: Words, found: Found, length: int) -> bool:
         found.known += [
             Implies(words.atoms[body], words.atoms[head])
             for body, head in held.nonzero().tolist()
-            if body != head and words.relation(body) and not asked[body, head]
+            if body != head and (words.relation(body) or words.objects == 1) and not asked[body, head]
         ]
     chosen = (held & asked).nonzero().tolist()
-    found.propose([_law([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen], 2)
+    laws = [_law([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen]
+    found.propose(laws, words.objects)
     return what not in seen.watch.missed
 
 
@@ -328,7 +340,7 @@ def _with_third(words: Words, found: Found, first: int, second: int, relations: 
             yield _Chain(first, second, third)
 
 
-def _too_dear(seen: Discovery, found: Found, what: str, bodies: int, rules: int, products: int) -> bool:
+def _too_dear(seen: Discovery, found: Found, what: str, bodies: int, rules: int, products: float) -> bool:
     """Is a level left out for its cost? products: multiplications for each body, scene and pair."""
     if not rules:
         return False

@@ -60,16 +60,23 @@ class Loose:
 
 def guards(seen: Discovery) -> Proposals:
     """Guards of the loose laws of one body atom, and of the loose chains of two."""
+    if 2 not in seen.arities():
+        return _of_atoms(seen, _over(seen, 1, "a"), 1)
     atoms = [*_over(seen, 1, "a"), *_over(seen, 1, "b"), *_over(seen, 2, "ab"), *_over(seen, 2, "ba")]
     ends = [*_over(seen, 2, "ac"), *_over(seen, 2, "ca")] if not seen.unasked else []  # three relations, if asked for
     things = [atom for variable in "abc" for atom in _over(seen, 1, variable)]
+    chains = _guarded(seen, _loose_chains(seen), [*things, *ends], frozenset(), CHAIN, "guards of chains")
+    return _of_atoms(seen, atoms, 2) + chains
+
+
+def _of_atoms(seen: Discovery, atoms: Sequence[Atom], width: int) -> Proposals:
+    """Guards of laws of one body atom, over so many objects."""
+    what = "guards of pairs" if width == 2 else "guards"
     dear = _dear(seen, len(atoms), len(atoms))
     if dear:
-        found = Proposals((), 0, notes=(f"guards of pairs: not examined, {dear}",))
-    else:
-        loose, useless = _of_pairs(seen, atoms)
-        found = _guarded(seen, loose, atoms, useless, PAIR, "guards of pairs")
-    return found + _guarded(seen, _of_chains(seen), [*things, *ends], frozenset(), CHAIN, "guards of chains")
+        return Proposals((), 0, notes=(f"{what}: not examined, {dear}",))
+    loose, useless = _loose(seen, atoms, width)
+    return _guarded(seen, loose, atoms, useless, PAIR, what, width)
 
 
 def _dear(seen: Discovery, bodies: int, heads: int) -> str:
@@ -87,10 +94,10 @@ def _over(seen: Discovery, arity: int, variables: str) -> list[Atom]:
     return [Atom(name, tuple(variables)) for name, value in seen.careful.values.items() if value.dim() == arity + 1]
 
 
-def _of_pairs(seen: Discovery, atoms: Sequence[Atom]) -> tuple[list[Loose], frozenset[tuple[Atom, Atom]]]:
+def _loose(seen: Discovery, atoms: Sequence[Atom], width: int) -> tuple[list[Loose], frozenset[tuple[Atom, Atom]]]:
     """(loose laws of one body atom; pairs of atoms of which the first is no guard beside the second)."""
     lefts, rights = [side_of([atom], PAIR) for atom in atoms], [side_of([atom], PAIR, either=True) for atom in atoms]
-    live, hits = crossed(lefts, rights, seen.careful)
+    live, hits = crossed(lefts, rights, seen.careful, width=width)
     near, exact = seen.held(live, live - hits), live - hits <= EXCEPTIONS * live
     loose: dict[tuple[Atom, Atom], Loose] = {}
     for i, j in (near & ~exact).nonzero().tolist():
@@ -106,7 +113,7 @@ def _turned(atom: Atom) -> Atom:
     return Atom(atom.predicate, tuple({"a": "b", "b": "a"}[name] for name in atom.arguments))
 
 
-def _of_chains(seen: Discovery) -> list[Loose]:
+def _loose_chains(seen: Discovery) -> list[Loose]:
     """Loose chains of two relations."""
     counts = seen.chains
     broken = counts.live - counts.hits
@@ -130,6 +137,7 @@ def _guarded(
     useless: frozenset[tuple[Atom, Atom]],
     axis: Mapping[str, int],
     what: str,
+    width: int = 2,
 ) -> Proposals:
     """Those of the loose laws that some atom mends."""
     tried = [
@@ -146,7 +154,7 @@ def _guarded(
     if dear:
         return Proposals((), 0, notes=(f"{what}: {len(tried):,} candidates not examined, {dear}",))
     lefts, rights = [side_of(body, axis) for body in bodies], [side_of([head], axis, either=True) for head in heads]
-    live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, len(tried))
+    live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, len(tried), width)
     if not seen.watch.begun(what):
         return Proposals((), 0)
     row, column = ({given: place for place, given in enumerate(many)} for many in (bodies, heads))

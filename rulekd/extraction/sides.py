@@ -303,19 +303,20 @@ def crossed(
     watch: Watch | None = None,
     what: str = "",
     rules: int = 0,
+    width: int = 2,
 ) -> tuple[Tensor, Tensor]:
-    """(live, hits) of every body with every head over the same two objects, summed over scenes, (I, J) float64.
+    """(live, hits) of every body with every head over the same objects, summed over scenes, (I, J) float64.
 
-    what, rules: what is counted, and how many rules that is, for the watch.
+    what, rules: what is counted, and how many rules that is, for the watch. width: 2 objects, or 1.
     """
     live, hits = (torch.zeros(len(lefts), len(rights), dtype=torch.float64) for _ in range(2))
     parts = [slice(first, first + SIDES) for first in range(0, len(lefts), SIDES)]
     # Every body is counted on the same scenes, so that what is reached when the time is up is reached for all.
-    scenes = blocks(facts, 4 * SIDES * facts.objects.shape[1] ** 2)
+    scenes = blocks(facts, 4 * SIDES * facts.objects.shape[1] ** width)
     for index in scenes if watch is None else watch.parts(what, rules, scenes):
         here = facts.select(index)
         for part in parts:
-            group = Group(2, (), (), tuple(lefts[part]), tuple(rights), (), ())
+            group = Group(width, (), (), tuple(lefts[part]), tuple(rights), (), ())
             for _, left, right, _, asked in stacked(group, here):
                 live[part] += (left @ once(asked).transpose(1, 2)).double().sum(0).cpu()
                 hits[part] += (left @ right.transpose(1, 2)).double().sum(0).cpu()

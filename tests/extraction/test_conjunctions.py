@@ -141,3 +141,23 @@ def test_a_dear_level_waits_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
     assert any("candidates not examined" in note and "asks for them" in note for note in graph.notes)
     asked = rulekd.mine(facts, families=["conjunctions"])
     assert entails([rule.formula for rule in confirmed(asked)], parse(PLANTED[2]))
+
+
+@pytest.mark.parametrize(("scenes", "things"), [(300, 8), (1500, 1)])
+def test_properties_of_one_thing_are_read_from_two_and_three_others(scenes: int, things: int) -> None:
+    generator = torch.Generator().manual_seed(6)
+    made = {name: torch.rand(scenes, things, generator=generator) < 0.5 for name in ("red", "big", "old", "wet")}
+    heavy = (torch.rand(scenes, things, generator=generator) < 0.3) | (made["red"] & made["big"])
+    dear = (torch.rand(scenes, things, generator=generator) < 0.1) | (made["red"] & made["old"] & made["wet"])
+    graph = rulekd.mine(Facts({**made, "heavy": heavy, "dear": dear}))
+    found = [rule.formula for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed]
+    laws = [parse("red(a) & big(a) -> heavy(a)"), parse("red(a) & old(a) & wet(a) -> dear(a)")]
+    assert all(entails(laws, formula) for formula in found)
+    assert all(entails(found, law) for law in laws)
+
+
+def test_bodies_of_one_thing_are_counted() -> None:
+    generator = torch.Generator().manual_seed(7)
+    facts = Facts({name: torch.rand(200, 5, generator=generator) < 0.5 for name in "pqrst"})
+    # guards are not tried: nothing is loose
+    assert conjunctions(Discovery(facts)).examined == 10 * 3 + 10 * 2

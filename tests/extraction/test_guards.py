@@ -81,3 +81,9 @@ def test_every_proposed_guard_leaves_few_exceptions_by_another_count() -> None:
     for law in found:
         live, broken = (int(part.sum()) for part in count(law, View(facts)))
         assert broken <= 0.02 * live
+
+
+def test_a_guard_of_things_alone() -> None:
+    made = relations(5, tall=0.5, glass=0.9, kept=0.2, red=0.5)
+    facts = Facts({**made, "kept": made["kept"] | (made["tall"] & made["glass"])})
+    assert confirmed(rulekd.mine(facts)) == ["tall(a) & glass(a) -> kept(a)"]
