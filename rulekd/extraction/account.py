@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from kg.tables import percent
 from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
 from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
@@ -48,7 +49,7 @@ def misread(facts: Facts) -> list[str]:
 
 def doubts(source: Source) -> list[str]:
     """The predicates about which the network alone is not believed, however well its answers obey a rule."""
-    found = ", ".join(f"{source.errors[name]:.1%} of {name}" for name in sorted(unreliable(source)))
+    found = ", ".join(f"{percent(source.errors[name])} of {name}" for name in sorted(unreliable(source)))
     if not found:
         return []
     return [
