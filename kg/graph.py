@@ -174,7 +174,9 @@ class KnowledgeGraph:
         close = nearest(text[:500], known)
         raise UnknownNameError(
             f"unknown rule {text[:200]!r}; the graph has {how_many(len(self), 'rule')}",
-            hint=f"Did you mean {close!r} ({known[close].id})?" if close else "`rulekd kg list` lists them.",
+            hint=f"Did you mean {close!r} ({known[close].id})?"
+            if close
+            else f"`rulekd kg list` lists them; of an id, the first {SHORTEST_ID} characters are enough.",
         )
 
     def _find(self, ref: Reference) -> Rule | None:

@@ -116,11 +116,11 @@ def limits(counted: Sequence[tuple[str, Proposals]], watch: Watch, unjudged: int
     return notes
 
 
-def advice(judged: Judged, bar: Bar) -> list[str]:
-    """Where nothing was confirmed, how much would settle it."""
-    if judged.confirmed:
-        return []
+def advice(judged: Judged, bar: Bar, facts: Facts) -> list[str]:
+    """Where nothing was confirmed on too little, how much would settle it."""
     needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
+    if judged.confirmed or (not bar.exploring and facts.independent(bar.held_out) >= 2 * needed):
+        return []
     return [
         f"to confirm one law without a violation at a tolerance of {bar.tolerance:.2%}, give about "
         f"{math.ceil(needed / CONFIRM):,} independent units: "

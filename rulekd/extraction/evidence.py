@@ -177,13 +177,15 @@ def confirm(
         fitted = bar.exploring and one.formula in keep and (chance[place] or 0.0) <= CHANCE
         shown = fitted or (related[place] and (one.holds or habit or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
-            missed.append((one.deciding, _missed(one, told[place], chance[place], bool(related[place]))))
+            missed.append(
+                (not related[place], one.deciding, _missed(one, told[place], chance[place], bool(related[place])))
+            )
             continue
         evidence = _evidence(one, told[place], said[place], held, chance[place], bar)
         kind = Kind.HABIT if habit and one.denied else Kind.UNKNOWN
         rules.append(Rule(one.formula, evidence=evidence, provenance=provenance[one.formula], kind=kind))
     kept = [places[rule.formula] for rule in rules]
-    return Judged(rules, min(missed)[1] if missed else "", live[kept], broken[kept])
+    return Judged(rules, min(missed)[-1] if missed else "", live[kept], broken[kept])
 
 
 def _again(

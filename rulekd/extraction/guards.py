@@ -7,7 +7,7 @@ within the slack that have more exceptions than a law has are tried with each fu
 With L live groundings, b exceptions in K scenes, and an atom that l of the groundings and b' of the exceptions contain,
 the atom is a guard when the others are broken RATIO times as often as these,
 
-    b' / l <= EXCEPTIONS   or   RATIO b' / l <= (b - b') / (L - l)  and  2 b / L <= share of the head that is false
+    b' / l <= EXCEPTIONS   or   RATIO b' / l <= (b - b') / (L - l)  and  BETTER b / L <= share of the head that is false
 
 (what is true of nearly everything follows from anything, and nearly everything is then a guard to it), and when so few
 exceptions are no chance: K scenes of which a share l / L would keep theirs keep b' / b, which has a binomial
@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
+import torch
 from scipy.stats import binom
 
-from kg import And, Atom, Implies
+from kg import And, Atom, Formula, Implies
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.refutation import EXCEPTIONS
 from rulekd.extraction.sides import crossed, side_of, tallies
@@ -32,6 +34,9 @@ from rulekd.grounding import View
 
 #: How many times as often the groundings that a guard leaves out are broken.
 RATIO = 10
+
+#: How many times less often than by chance a law is broken for which a guard may leave some exceptions in.
+BETTER = 4
 
 #: Chance that a proposed guard has nothing to do with the exceptions, over all that are tried.
 ALPHA = 1e-3
@@ -59,7 +64,7 @@ class Loose:
 
 
 def guards(seen: Discovery) -> Proposals:
-    """Guards of the loose laws of one body atom, and of the loose chains of two."""
+    """Guards of the loose laws of one and of two body atoms over the same objects, and of the loose chains."""
     if 2 not in seen.arities():
         return _of_atoms(seen, _over(seen, 1, "a"), 1)
     atoms = [*_over(seen, 1, "a"), *_over(seen, 1, "b"), *_over(seen, 2, "ab"), *_over(seen, 2, "ba")]
@@ -70,13 +75,35 @@ def guards(seen: Discovery) -> Proposals:
 
 
 def _of_atoms(seen: Discovery, atoms: Sequence[Atom], width: int) -> Proposals:
-    """Guards of laws of one body atom, over so many objects."""
+    """Guards of laws of one and of two body atoms, over so many objects."""
     what = "guards of pairs" if width == 2 else "guards"
     dear = _dear(seen, len(atoms), len(atoms))
     if dear:
         return Proposals((), 0, notes=(f"{what}: not examined, {dear}",))
-    loose, useless = _loose(seen, atoms, width)
-    return _guarded(seen, loose, atoms, useless, PAIR, what, width)
+    single = [(atom,) for atom in atoms]
+    loose, useless = _loose(seen, single, atoms, frozenset(), width)
+    found = _guarded(seen, loose, atoms, useless, PAIR, what, width)
+    double = [body for body in combinations(atoms, 2) if useless.isdisjoint({body, body[::-1]})]
+    dear = _dear(seen, len(double), len(atoms))
+    if dear:
+        return found + Proposals((), 0, notes=(f"second {what}: not examined, {dear}",))
+    loose, _ = _loose(seen, double, atoms, useless, width)
+    second = _guarded(seen, loose, atoms, useless, PAIR, f"second {what}", width)
+    known = [_parts(law) for law in found.formulas]
+    longer = tuple(law for law in second.formulas if not any(_within(part, _parts(law)) for part in known))
+    return found + replace(second, formulas=longer)
+
+
+def _parts(law: Formula) -> tuple[frozenset[Formula], Formula]:
+    """(body, head) of a guarded law."""
+    assert isinstance(law, Implies)
+    assert isinstance(law.body, And)
+    return frozenset(law.body.parts), law.head
+
+
+def _within(short: tuple[frozenset[Formula], Formula], law: tuple[frozenset[Formula], Formula]) -> bool:
+    """Has a law all that a shorter one asks for?"""
+    return short[1] == law[1] and short[0] <= law[0]
 
 
 def _dear(seen: Discovery, bodies: int, heads: int) -> str:
@@ -94,19 +121,31 @@ def _over(seen: Discovery, arity: int, variables: str) -> list[Atom]:
     return [Atom(name, tuple(variables)) for name, value in seen.careful.values.items() if value.dim() == arity + 1]
 
 
-def _loose(seen: Discovery, atoms: Sequence[Atom], width: int) -> tuple[list[Loose], frozenset[tuple[Atom, Atom]]]:
-    """(loose laws of one body atom; pairs of atoms of which the first is no guard beside the second)."""
-    lefts, rights = [side_of([atom], PAIR) for atom in atoms], [side_of([atom], PAIR, either=True) for atom in atoms]
+def _loose(
+    seen: Discovery,
+    bodies: Sequence[tuple[Atom, ...]],
+    atoms: Sequence[Atom],
+    useless: frozenset[tuple[Atom, Atom]],
+    width: int,
+) -> tuple[list[Loose], frozenset[tuple[Atom, Atom]]]:
+    """(loose laws of these bodies; of bodies of one atom, which are no guard beside which other, as body or head)."""
+    lefts, rights = [side_of(body, PAIR) for body in bodies], [side_of([atom], PAIR, either=True) for atom in atoms]
     live, hits = crossed(lefts, rights, seen.careful, width=width)
     near, exact = seen.held(live, live - hits), live - hits <= EXCEPTIONS * live
-    loose: dict[tuple[Atom, Atom], Loose] = {}
+    loose: dict[tuple[frozenset[Atom], Atom], Loose] = {}
     for i, j in (near & ~exact).nonzero().tolist():
-        body, head = atoms[i], atoms[j]
-        if set(body.arguments) & set(head.arguments) and (_turned(body), _turned(head)) not in loose:
-            loose[body, head] = Loose((body,), head, float(live[i, j]), float(live[i, j] - hits[i, j]))
+        body, head = bodies[i], atoms[j]
+        turned = frozenset(map(_turned, body)), _turned(head)
+        joined = set(head.arguments) & {name for atom in body for name in atom.arguments}
+        if joined and turned not in loose and not any(atom == head or (atom, head) in useless for atom in body):
+            loose[frozenset(body), head] = Loose(body, head, float(live[i, j]), float(live[i, j] - hits[i, j]))
+    if any(len(body) > 1 for body in bodies):
+        return list(loose.values()), frozenset()
     # What implies the head needs no body, and of words that are equal but for errors one only corroborates the other.
-    useless = (exact | near & near.T).nonzero().tolist()
-    return list(loose.values()), frozenset((atoms[i], atoms[j]) for i, j in useless)
+    denied = torch.tensor([1 - _share(seen.careful, atom.predicate) for atom in atoms], dtype=torch.float64)
+    alike = near & (2 * (live - hits) <= denied * live)
+    pairs = (exact | alike & alike.T).nonzero().tolist()
+    return list(loose.values()), frozenset((atoms[i], atoms[j]) for i, j in pairs)
 
 
 def _turned(atom: Atom) -> Atom:
@@ -177,7 +216,7 @@ def _mends(one: Loose, kept: float, broken: float, denied: float) -> bool:
     denied: share of the groundings of the head that are false.
     """
     much = RATIO * broken * (one.live - kept) <= (one.broken - broken) * kept
-    return broken <= EXCEPTIONS * kept or (much and 2 * one.broken <= denied * one.live)
+    return broken <= EXCEPTIONS * kept or (much and BETTER * one.broken <= denied * one.live)
 
 
 def _share(facts: Facts, predicate: str) -> float:

@@ -159,7 +159,7 @@ def read(
         notes=account(
             found=outcome(counted, judged, dropped, whole.facts, bar),
             limits=(*misread(whole.facts), *notes, *limits(counted, watch, unjudged), *doubts(source)),
-            advice=advice(judged, bar),
+            advice=advice(judged, bar, whole.facts),
         ),
         triples=measured(
             [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes

@@ -87,3 +87,15 @@ def test_a_guard_of_things_alone() -> None:
     made = relations(5, tall=0.5, glass=0.9, kept=0.2, red=0.5)
     facts = Facts({**made, "kept": made["kept"] | (made["tall"] & made["glass"])})
     assert confirmed(rulekd.mine(facts)) == ["tall(a) & glass(a) -> kept(a)"]
+
+
+@pytest.mark.parametrize("second", ["fine(a)", "fine(b)"])
+def test_two_guards_that_each_leave_most_in(second: str) -> None:
+    made = relations(5, p=0.4, q=0.1, good=0.9, fine=0.9)
+    beside = made["fine"][:, :, None] if second == "fine(a)" else made["fine"][:, None, :]
+    facts = Facts({**made, "q": made["q"] | (made["p"] & made["good"][:, :, None] & beside)})
+    graph = rulekd.mine(facts)
+    law = parse(f"p(a, b) & good(a) & {second} -> q(a, b)")
+    assert [rule.formula for rule in graph.axioms() if rule.evidence is not None and rule.evidence.confirmed] == [
+        graph.rule(law).formula
+    ]
