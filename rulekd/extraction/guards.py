@@ -84,6 +84,8 @@ def _of_atoms(seen: Discovery, atoms: Sequence[Atom], width: int) -> Proposals:
     loose, useless = _loose(seen, single, atoms, frozenset(), width)
     found = _guarded(seen, loose, atoms, useless, PAIR, what, width)
     double = [body for body in combinations(atoms, 2) if useless.isdisjoint({body, body[::-1]})]
+    if not double:
+        return found
     dear = _dear(seen, len(double), len(atoms))
     if dear:
         return found + Proposals((), 0, notes=(f"second {what}: not examined, {dear}",))
