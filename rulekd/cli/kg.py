@@ -110,27 +110,24 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
     graph.save(file)
     if status is Status.ACCEPTED:
         for rule in changed:
-            for reason in _against(rule):
-                log(f"note: {rule.name}: {reason}")
+            if doubt := _against(rule):
+                log(f"note: {rule.name}: {doubt}")
     after = [graph.rule(rule.id) for rule in changed]
     text = "\n".join(f"{rule.status.value}  {rule.name}  {rule.text}" for rule in after)
     answer({"file": file, "rules": [record(rule) for rule in after]}, text, as_json=as_json)
 
 
-def _against(rule: Rule) -> list[str]:
-    """What the evidence of a rule that a person accepts says against it."""
+def _against(rule: Rule) -> str:
+    """What the evidence of a rule that a person accepts says against it; empty where it says nothing."""
     evidence = rule.evidence
     if evidence is None:
-        return []
-    found = []
+        return ""
     if evidence.data is not None and (evidence.data.rate or 0.0) > evidence.tolerance:
-        found.append(
+        return (
             f"the labels break it in {evidence.data.violations:,} of {evidence.data.support:,} live groundings; "
             "a student that is trained on it learns against them"
         )
-    elif not evidence.confirmed:
-        found.append(f"{evidence.tested}: {evidence.teacher}")
-    return found
+    return "" if evidence.confirmed else f"{evidence.tested}: {evidence.teacher}"
 
 
 def _details(graph: KnowledgeGraph, rule: Rule) -> str:

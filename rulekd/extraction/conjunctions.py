@@ -15,34 +15,27 @@ for by name: much of what holds of them tells of how scenes are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, islice, product
 
 import torch
 from torch import Tensor
 
-from kg import And, Atom, Formula, Iff, Implies
+from kg import Atom, Formula, Iff, Implies
 from kg.grounding import Theory, statement
 from kg.naming import rule_id
+from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.guards import guards
 from rulekd.extraction.sides import crossed, side_of
 
-#: Multiplications up to which a level is counted without being asked for: about a second.
-LIGHT = 10**10
-
 #: Bodies beyond which a level is not begun.
 MOST = 50_000
 
-#: The objects of a pair, and those of a chain, as axes of a matrix: the ends are shared, 2 is the middle.
-PAIR, CHAIN = {"a": 0, "b": 1}, {"a": 0, "c": 1, "b": 2}
-
-#: The second relation of a chain, the ends and the middle, from an atom of a pair.
-SECOND, ENDS, MIDDLE = {"a": "b", "b": "c"}, {"a": "a", "b": "c"}, {"a": "b"}
-
-_TURNED = {"a": "b", "b": "a"}
+#: Names by which an atom of a pair speaks of the ends of a chain, or of its middle.
+ENDS, MIDDLE = {"a": "a", "b": "c"}, {"a": "b"}
 
 
 @dataclass(frozen=True)
@@ -157,9 +150,9 @@ def words_of(seen: Discovery, objects: int = 2) -> Words:
     if objects == 1:
         numbers = tuple(range(len(kept)))
         return Words(tuple(kept), numbers, numbers, equalities, frozenset(), objects)
-    atoms = [*kept, *(_turn(atom) for atom in kept if len(atom.arguments) == 1)]
+    atoms = [*kept, *(renamed(atom, TURNED) for atom in kept if len(atom.arguments) == 1)]
     place_of = {atom: place for place, atom in enumerate(atoms)}
-    turned = tuple(place_of[first.get(_turn(atom), _turn(atom))] for atom in atoms)
+    turned = tuple(place_of[first.get(renamed(atom, TURNED), renamed(atom, TURNED))] for atom in atoms)
     heads = tuple(place for place, other in enumerate(turned) if place <= other)
     return Words(tuple(atoms), heads, turned, equalities, frozenset(_apart(seen, atoms)))
 
@@ -175,10 +168,6 @@ def _apart(seen: Discovery, atoms: Sequence[Atom]) -> Iterator[tuple[int, int]]:
         both = float(most[number[first.predicate], number[second.predicate]])
         if first.arguments == second.arguments and both < MIN_SUPPORT:
             yield one, other
-
-
-def _turn(atom: Atom) -> Atom:
-    return Atom(atom.predicate, tuple(_TURNED[name] for name in atom.arguments))
 
 
 def _grown(words: Words, found: Found, length: int) -> Iterator[tuple[int, ...]]:
@@ -238,7 +227,7 @@ def _of_objects(seen: Discovery, words: Words, found: Found, length: int) -> boo
             if body != head and (words.relation(body) or words.objects == 1) and not asked[body, head]
         ]
     chosen = (held & asked).nonzero().tolist()
-    laws = [_law([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen]
+    laws = [implication([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen]
     found.propose(laws, words.objects)
     return what not in seen.watch.missed
 
@@ -283,7 +272,7 @@ def _of_chains(seen: Discovery, words: Words, found: Found) -> None:
     if _too_dear(seen, found, what, len(rows), int(asked.sum()), 2 * len(heads) + objects):
         return
     lefts = [side_of(one.body(words), CHAIN) for one in rows]
-    rights = [side_of([_renamed(words.atoms[head], ENDS)], CHAIN, either=True) for head in heads]
+    rights = [side_of([renamed(words.atoms[head], ENDS)], CHAIN, either=True) for head in heads]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, int(asked.sum()))
     if not seen.watch.begun(what):
         return
@@ -307,14 +296,14 @@ class _Chain:
 
     def body(self, words: Words) -> list[Atom]:
         """The atoms over a, b and c."""
-        found = [words.atoms[self.first], _renamed(words.atoms[self.second], SECOND)]
+        found = [words.atoms[self.first], renamed(words.atoms[self.second], SECOND)]
         if self.third is not None:
-            found.append(_renamed(words.atoms[self.third], MIDDLE if self.middle else ENDS))
+            found.append(renamed(words.atoms[self.third], MIDDLE if self.middle else ENDS))
         return found
 
     def law(self, words: Words, head: int) -> Formula:
         """The rule over a, b and c."""
-        return _law(self.body(words), _renamed(words.atoms[head], ENDS))
+        return implication(self.body(words), renamed(words.atoms[head], ENDS))
 
     def asked(self, found: Found, head: int) -> bool:
         """Is the rule examined?"""
@@ -348,21 +337,9 @@ def _too_dear(seen: Discovery, found: Found, what: str, bodies: int, rules: int,
     """Is a level left out for its cost? products: multiplications for each body, scene and pair."""
     if not rules:
         return False
-    cost = bodies * products * len(seen.careful) * seen.careful.objects.shape[1] ** 2
-    dear = seen.unasked and cost > LIGHT
+    why = dear(seen, bodies, products)
     if bodies > MOST:
         found.notes.append(f"{what}: not examined, more than {MOST:,} bodies")
-    elif dear:
-        found.notes.append(
-            f"{what}: {rules:,} candidates not examined, {cost:.1e} multiplications where {LIGHT:.1e} are made "
-            "unasked; families=['conjunctions', ...] asks for them"
-        )
-    return dear or bodies > MOST
-
-
-def _renamed(atom: Atom, names: Mapping[str, str]) -> Atom:
-    return Atom(atom.predicate, tuple(names[name] for name in atom.arguments))
-
-
-def _law(body: Sequence[Atom], head: Atom) -> Formula:
-    return Implies(body[0] if len(body) == 1 else And(tuple(body)), head)
+    elif why:
+        found.notes.append(f"{what}: {rules:,} candidates not examined, {why}")
+    return bool(why) or bodies > MOST

@@ -24,8 +24,10 @@ from itertools import combinations
 
 import torch
 from scipy.stats import binom
+from torch import Tensor
 
 from kg import And, Atom, Formula, Implies
+from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.refutation import EXCEPTIONS
 from rulekd.extraction.sides import crossed, side_of, tallies
@@ -41,12 +43,6 @@ BETTER = 4
 #: Chance that a proposed guard has nothing to do with the exceptions, over all that are tried.
 ALPHA = 1e-3
 
-#: Multiplications up to which guards are tried without being asked for: about a second.
-LIGHT = 10**10
-
-#: The objects as axes of a matrix: of a pair, and of a chain, of which 2 is the middle.
-PAIR, CHAIN = {"a": 0, "b": 1}, {"a": 0, "c": 1, "b": 2}
-
 
 @dataclass(frozen=True)
 class Loose:
@@ -59,8 +55,7 @@ class Loose:
 
     def law(self, *guard: Atom) -> Implies:
         """The law, with a guard or without one."""
-        parts = (*self.body, *guard)
-        return Implies(parts[0] if len(parts) == 1 else And(parts), self.head)
+        return implication((*self.body, *guard), self.head)
 
 
 def guards(seen: Discovery) -> Proposals:
@@ -77,19 +72,17 @@ def guards(seen: Discovery) -> Proposals:
 def _of_atoms(seen: Discovery, atoms: Sequence[Atom], width: int) -> Proposals:
     """Guards of laws of one and of two body atoms, over so many objects."""
     what = "guards of pairs" if width == 2 else "guards"
-    dear = _dear(seen, len(atoms), len(atoms))
-    if dear:
-        return Proposals((), 0, notes=(f"{what}: not examined, {dear}",))
-    single = [(atom,) for atom in atoms]
-    loose, useless = _loose(seen, single, atoms, frozenset(), width)
-    found = _guarded(seen, loose, atoms, useless, PAIR, what, width)
+    why = dear(seen, len(atoms), 2 * len(atoms))
+    if why:
+        return Proposals((), 0, notes=(f"{what}: not examined, {why}",))
+    single = _counted(seen, [(atom,) for atom in atoms], atoms, width)
+    useless = _useless(seen, atoms, single)
+    found = _guarded(seen, _loose(seen, single, useless), atoms, useless, PAIR, what, width)
     double = [body for body in combinations(atoms, 2) if useless.isdisjoint({body, body[::-1]})]
-    if not double:
-        return found
-    dear = _dear(seen, len(double), len(atoms))
-    if dear:
-        return found + Proposals((), 0, notes=(f"second {what}: not examined, {dear}",))
-    loose, _ = _loose(seen, double, atoms, useless, width)
+    why = dear(seen, len(double), 2 * len(atoms))
+    if why:
+        return found + Proposals((), 0, notes=(f"second {what}: not examined, {why}",))
+    loose = _loose(seen, _counted(seen, double, atoms, width), useless)
     second = _guarded(seen, loose, atoms, useless, PAIR, f"second {what}", width)
     known = [_parts(law) for law in found.formulas]
     longer = tuple(law for law in second.formulas if not any(_within(part, _parts(law)) for part in known))
@@ -108,50 +101,52 @@ def _within(short: tuple[frozenset[Formula], Formula], law: tuple[frozenset[Form
     return short[1] == law[1] and short[0] <= law[0]
 
 
-def _dear(seen: Discovery, bodies: int, heads: int) -> str:
-    """Why so many are not counted unasked; empty where they are."""
-    cost = 2 * bodies * heads * len(seen.careful) * seen.careful.objects.shape[1] ** 2
-    if not seen.unasked or cost <= LIGHT:
-        return ""
-    return (
-        f"{cost:.1e} multiplications where {LIGHT:.1e} are made unasked; families=['conjunctions', ...] asks for them"
-    )
-
-
 def _over(seen: Discovery, arity: int, variables: str) -> list[Atom]:
     """Every predicate of that arity over these objects."""
     return [Atom(name, tuple(variables)) for name, value in seen.careful.values.items() if value.dim() == arity + 1]
 
 
-def _loose(
-    seen: Discovery,
-    bodies: Sequence[tuple[Atom, ...]],
-    atoms: Sequence[Atom],
-    useless: frozenset[tuple[Atom, Atom]],
-    width: int,
-) -> tuple[list[Loose], frozenset[tuple[Atom, Atom]]]:
-    """(loose laws of these bodies; of bodies of one atom, which are no guard beside which other, as body or head)."""
-    lefts, rights = [side_of(body, PAIR) for body in bodies], [side_of([atom], PAIR, either=True) for atom in atoms]
+@dataclass(frozen=True)
+class Counts:
+    """Live and broken groundings of every body with every head, two (I, J) tensors."""
+
+    bodies: Sequence[tuple[Atom, ...]]
+    heads: Sequence[Atom]
+    live: Tensor
+    broken: Tensor
+
+    @property
+    def exact(self) -> Tensor:
+        """(I, J) bool: are there no more exceptions than a law has?"""
+        return self.broken <= EXCEPTIONS * self.live
+
+
+def _counted(seen: Discovery, bodies: Sequence[tuple[Atom, ...]], heads: Sequence[Atom], width: int) -> Counts:
+    lefts, rights = [side_of(body, PAIR) for body in bodies], [side_of([head], PAIR, either=True) for head in heads]
     live, hits = crossed(lefts, rights, seen.careful, width=width)
-    near, exact = seen.held(live, live - hits), live - hits <= EXCEPTIONS * live
+    return Counts(bodies, heads, live, live - hits)
+
+
+def _loose(seen: Discovery, counts: Counts, useless: frozenset[tuple[Atom, Atom]]) -> list[Loose]:
+    """Loose laws, one of the two that are each other's turned writing."""
     loose: dict[tuple[frozenset[Atom], Atom], Loose] = {}
-    for i, j in (near & ~exact).nonzero().tolist():
-        body, head = bodies[i], atoms[j]
-        turned = frozenset(map(_turned, body)), _turned(head)
+    for i, j in (seen.held(counts.live, counts.broken) & ~counts.exact).nonzero().tolist():
+        body, head = counts.bodies[i], counts.heads[j]
+        turned = frozenset(renamed(atom, TURNED) for atom in body), renamed(head, TURNED)
         joined = set(head.arguments) & {name for atom in body for name in atom.arguments}
         if joined and turned not in loose and not any(atom == head or (atom, head) in useless for atom in body):
-            loose[frozenset(body), head] = Loose(body, head, float(live[i, j]), float(live[i, j] - hits[i, j]))
-    if any(len(body) > 1 for body in bodies):
-        return list(loose.values()), frozenset()
-    # What implies the head needs no body, and of words that are equal but for errors one only corroborates the other.
+            loose[frozenset(body), head] = Loose(body, head, float(counts.live[i, j]), float(counts.broken[i, j]))
+    return list(loose.values())
+
+
+def _useless(seen: Discovery, atoms: Sequence[Atom], counts: Counts) -> frozenset[tuple[Atom, Atom]]:
+    """Pairs of atoms of which the first is no guard beside the second, as body or as head. counts: of single atoms.
+
+    What implies the head needs no body, and of words that are equal but for errors one only corroborates the other.
+    """
     denied = torch.tensor([1 - _share(seen.careful, atom.predicate) for atom in atoms], dtype=torch.float64)
-    alike = near & (2 * (live - hits) <= denied * live)
-    pairs = (exact | alike & alike.T).nonzero().tolist()
-    return list(loose.values()), frozenset((atoms[i], atoms[j]) for i, j in pairs)
-
-
-def _turned(atom: Atom) -> Atom:
-    return Atom(atom.predicate, tuple({"a": "b", "b": "a"}[name] for name in atom.arguments))
+    alike = seen.held(counts.live, counts.broken) & (2 * counts.broken <= denied * counts.live)
+    return frozenset((atoms[i], atoms[j]) for i, j in (counts.exact | alike & alike.T).nonzero().tolist())
 
 
 def _loose_chains(seen: Discovery) -> list[Loose]:
@@ -159,10 +154,9 @@ def _loose_chains(seen: Discovery) -> list[Loose]:
     counts = seen.chains
     broken = counts.live - counts.hits
     found = (seen.held(counts.live, broken) & (broken > EXCEPTIONS * counts.live)).nonzero().tolist()
-    step = {("a", "b"): ("b", "c"), ("b", "a"): ("c", "b")}
     return [
         Loose(
-            (counts.atoms[i], Atom(counts.atoms[j].predicate, step[counts.atoms[j].arguments])),
+            (counts.atoms[i], renamed(counts.atoms[j], SECOND)),
             counts.heads[head],
             float(counts.live[i, j, head]),
             float(broken[i, j, head]),
@@ -191,9 +185,9 @@ def _guarded(
     heads = list(dict.fromkeys(one.head for one, _ in tried))
     if not tried:
         return Proposals((), 0)
-    dear = _dear(seen, len(bodies), len(heads))
-    if dear:
-        return Proposals((), 0, notes=(f"{what}: {len(tried):,} candidates not examined, {dear}",))
+    why = dear(seen, len(bodies), 2 * len(heads))
+    if why:
+        return Proposals((), 0, notes=(f"{what}: {len(tried):,} candidates not examined, {why}",))
     lefts, rights = [side_of(body, axis) for body in bodies], [side_of([head], axis, either=True) for head in heads]
     live, hits = crossed(lefts, rights, seen.careful, seen.watch, what, len(tried), width)
     if not seen.watch.begun(what):

@@ -11,7 +11,7 @@ import rulekd
 from kg import And, Atom, Implies, KnowledgeGraph, Rule, parse
 from kg.reasoning import entails
 from kg.worlds import count as count_in_world
-from rulekd.extraction import conjunctions as longer
+from rulekd.extraction import bodies
 from rulekd.extraction.conjunctions import conjunctions, words_of
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.mining import FAMILIES
@@ -135,7 +135,7 @@ def test_candidates_are_those_of_the_formula() -> None:
 
 
 def test_a_dear_level_waits_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(longer, "LIGHT", 10**6)
+    monkeypatch.setattr(bodies, "LIGHT", 10**6)
     facts = planted(300, 0)
     graph = rulekd.mine(facts)
     assert any("candidates not examined" in note and "asks for them" in note for note in graph.notes)

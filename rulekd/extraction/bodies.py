@@ -1,0 +1,42 @@
+"""What longer bodies and guards share: where their atoms stand, how they are written, and what counting them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from kg import And, Atom, Implies
+from rulekd.extraction.discovery import Discovery
+
+#: Multiplications up to which bodies are counted without being asked for: about a second.
+LIGHT = 10**10
+
+#: The objects of a pair, and those of a chain, as axes of a matrix: the ends are shared, 2 is the middle.
+PAIR, CHAIN = {"a": 0, "b": 1}, {"a": 0, "c": 1, "b": 2}
+
+#: Names by which an atom of a pair becomes the second relation of a chain, or is read from the other object.
+SECOND: Final = {"a": "b", "b": "c"}
+TURNED: Final = {"a": "b", "b": "a"}
+
+
+def renamed(atom: Atom, names: Mapping[str, str]) -> Atom:
+    """The atom about objects of other names."""
+    return Atom(atom.predicate, tuple(names[name] for name in atom.arguments))
+
+
+def implication(body: Sequence[Atom], head: Atom) -> Implies:
+    """``body -> head``, the body an atom or a conjunction."""
+    return Implies(body[0] if len(body) == 1 else And(tuple(body)), head)
+
+
+def dear(seen: Discovery, bodies: int, products: float) -> str:
+    """Why so many bodies are not counted unasked; empty where they are.
+
+    products: multiplications for each body, scene and pair.
+    """
+    cost = bodies * products * len(seen.careful) * seen.careful.objects.shape[1] ** 2
+    if not seen.unasked or cost <= LIGHT:
+        return ""
+    return (
+        f"{cost:.1e} multiplications where {LIGHT:.1e} are made unasked; families=['conjunctions', ...] asks for them"
+    )
