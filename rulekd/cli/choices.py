@@ -19,6 +19,7 @@ NETWORKS = ("room-transformer", "point-student")
 #: ``rulekd.extraction.FAMILIES``.
 FAMILIES = (
     "algebra", "pairs", "compositions", "conjunctions", "concepts", "transforms", "decisions", "definitions",
+    "referring",
 )  # fmt: skip
 #: ``rulekd.scenes.parts``: PARTS and EVIDENCE.
 PARTS = ("train", "validate", "test", "discover", "confirm")

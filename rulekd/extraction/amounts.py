@@ -23,8 +23,9 @@ from kg import Atom, Exists, Formula
 from kg.formulas import And, Compare, Feature, Word
 from kg.negation import complement
 from kg.normal import rename
-from rulekd.extraction.columns import Column, Sites
+from rulekd.extraction.columns import Column, Sites, shared_words
 from rulekd.facts import Facts
+from rulekd.scenes.terms import compare
 
 #: Objects that are told apart: at least one, two, ..., so many.
 MOST = 3
@@ -35,7 +36,7 @@ JOINED, MANY = 12, 200
 
 
 @dataclass(frozen=True, eq=False)
-class _Property:
+class Property:
     """What may hold of an object. literals: about the variable that is counted, and about ``a`` where it stands beside
     one. holds: (n, N) bool, of each object at each site."""
 
@@ -50,47 +51,58 @@ def amounts(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column
     false, and two of these together; beside an object those in some relation to it. but: predicates not to speak of.
     """
     bound = ("a", "b", "c", "d")[len(sites.variables) :][:MOST]
-    known = list(_properties(facts, sites, bound[0], but))
+    known = list(properties(facts, sites, bound[0], but))
     for one in known:
-        yield from _columns(one, bound, MOST)
+        yield from columns_of(one, bound, MOST)
     if not sites.variables:
         pairs = combinations(known, 2) if len(known) <= JOINED else ()
-        yield from chain.from_iterable(_columns(_both(one, two), bound, MOST) for one, two in pairs)
+        yield from chain.from_iterable(columns_of(both(one, two), bound, MOST) for one, two in pairs)
         return
-    related = list(_related(facts, sites, bound[0], but))
-    most = MOST if len(related) * len(known) <= MANY else 1
-    for relation in related:
-        yield from _columns(relation, bound, MOST)
+    relations = list(related(facts, sites, bound[0], but))
+    most = MOST if len(relations) * len(known) <= MANY else 1
+    for relation in relations:
+        yield from columns_of(relation, bound, MOST)
         for one in known:
-            yield from _columns(_both(relation, one), bound, most)
+            yield from columns_of(both(relation, one), bound, most)
 
 
-def _columns(one: _Property, bound: tuple[str, ...], most: int) -> Iterator[Column]:
-    """That as many distinct objects have the property, for each amount that tells some sites from others."""
+def columns_of(one: Property, bound: tuple[str, ...], most: int, beside: tuple[str, ...] = ()) -> Iterator[Column]:
+    """That as many distinct objects have the property, for each amount that tells some sites from others.
+
+    bound: names for them; the property speaks of the first. beside: others that it speaks of, once for all of them.
+    """
     number = one.holds.sum(1).cpu().numpy()
     for amount in range(1, min(most, int(number.max(initial=0))) + 1):
         if number.min() < amount:
             variables = bound[:amount]
-            literals = [rename(part, {bound[0]: other}) for other in variables for part in one.literals]
-            body = literals[0] if len(literals) == 1 else And(tuple(literals))
+            literals = dict.fromkeys(rename(part, {bound[0]: other}) for other in variables for part in one.literals)
+            body = next(iter(literals)) if len(literals) == 1 else And(tuple(literals))
             size = len(literals) + amount - 1
-            yield Column("truth", Exists(variables, body), None, (number >= amount).astype(np.float64), size, "")
+            yield Column(
+                "truth", Exists((*variables, *beside), body), None, (number >= amount).astype(np.float64), size, ""
+            )
 
 
-def _both(one: _Property, two: _Property) -> _Property:
-    return _Property((*one.literals, *two.literals), one.holds & two.holds)
+def both(one: Property, two: Property) -> Property:
+    return Property((*one.literals, *two.literals), one.holds & two.holds)
 
 
-def _properties(facts: Facts, sites: Sites, variable: str, but: Collection[str]) -> Iterator[_Property]:
-    """Predicates of one object and words of its attributes, each true and false, of objects other than the site's."""
+def properties(
+    facts: Facts, sites: Sites, variable: str, but: Collection[str], *, denied: bool = True
+) -> Iterator[Property]:
+    """Predicates of one object and words of its attributes, of objects other than the site's.
+
+    denied: the opposite of each as well. A word may be the one that the scene names: ``category(b) = asked()``.
+    """
     scenes, here = sites.scenes, facts.objects[sites.scene]
     for own in sites.objects:
         here = here & (torch.arange(here.shape[1], device=here.device) != own[:, None])
 
-    def either(literal: Formula, true: Tensor, asked: Tensor) -> Iterator[_Property]:
+    def either(literal: Formula, true: Tensor, asked: Tensor) -> Iterator[Property]:
         true, asked = true[sites.scene], asked[sites.scene] & here
-        yield _Property((literal,), true & asked)
-        yield _Property((complement(literal),), ~true & asked)
+        yield Property((literal,), true & asked)
+        if denied:
+            yield Property((complement(literal),), ~true & asked)
 
     for name, value in facts.values.items():
         if value.dim() == 2 and name not in but:
@@ -100,12 +112,20 @@ def _properties(facts: Facts, sites: Sites, variable: str, but: Collection[str])
         for place, word in enumerate(words):
             same = Compare("=", Feature(name, (variable,)), Word(word))
             yield from either(same, codes == place, scenes.mask & (codes >= 0))
+    for name, named in shared_words(scenes):
+        known = scenes.mask & (scenes.categories[name] >= 0)
+        same = Compare("=", Feature(name, (variable,)), Feature(named, ()))
+        yield from either(same, compare(same, scenes, (variable,)), known)
 
 
-def _related(facts: Facts, sites: Sites, variable: str, but: Collection[str]) -> Iterator[_Property]:
-    """Relations between ``a`` and another object, in either direction."""
+def related(
+    facts: Facts, sites: Sites, variable: str, but: Collection[str], *, denied: bool = False
+) -> Iterator[Property]:
+    """Relations between ``a`` and another object, in either direction. denied: that it is not in them."""
     for name, value in facts.values.items():
         if value.dim() == 3 and name not in but:
-            holds = facts.crisp(name) & facts.validity(name) & facts.groundings(2)
-            yield _Property((Atom(name, ("a", variable)),), holds[sites.scene, sites.objects[0]])
-            yield _Property((Atom(name, (variable, "a")),), holds.transpose(1, 2)[sites.scene, sites.objects[0]])
+            asked = facts.validity(name) & facts.groundings(2)
+            holds = (asked & ~facts.crisp(name)) if denied else (asked & facts.crisp(name))
+            for arguments, true in ((("a", variable), holds), ((variable, "a"), holds.transpose(1, 2))):
+                literal = complement(Atom(name, arguments)) if denied else Atom(name, arguments)
+                yield Property((literal,), true[sites.scene, sites.objects[0]])

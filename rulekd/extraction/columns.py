@@ -35,6 +35,7 @@ from kg.formulas import (
     Word,
 )
 from kg.negation import complement, oriented
+from kg.normal import free_variables
 from kg.terms import TERMS
 from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare, term
@@ -104,7 +105,7 @@ class Column:
         x(a) - x(b) >= 0.5 and x(a) <= x(b)
         """
         if isinstance(self.left, Formula):
-            return _opposite(self.left) if above is opposite else self.left
+            return opposite_of(self.left) if above is opposite else self.left
         operator: Comparison = (">=", "<=", "<", ">")[2 * opposite + (not above)]
         number = Number(threshold)
         match self.form:
@@ -121,19 +122,21 @@ class Column:
                 return Compare(operator, self.left, number)
 
 
-def _opposite(statement: Formula) -> Formula:
+def opposite_of(statement: Formula) -> Formula:
     """That it does not hold, as a person says it.
 
     >>> from kg import parse
-    >>> print(_opposite(parse("exists b: on(b, a) & ~glass(b)")))
+    >>> print(opposite_of(parse("exists b: on(b, a) & ~glass(b)")))
     forall b: on(b, a) -> glass(b)
-    >>> print(_opposite(parse("exists b, c: on(b, a) & on(c, a)")))
+    >>> print(opposite_of(parse("exists b, c: on(b, a) & on(c, a)")))
     ~(exists b, c: on(b, a) & on(c, a))
+    >>> print(opposite_of(parse("exists b, c: lamp(b) & desk(c) & distance(b, c) < distance(a, c)")))
+    forall b, c: lamp(b) & desk(c) -> distance(a, c) <= distance(b, c)
     """
     match statement:
-        case Exists((variable,), And((*body, head))):
+        case Exists(bound, And((*body, head))) if set(bound) <= set(free_variables(head)):
             rest = body[0] if len(body) == 1 else And(tuple(body))
-            return ForAll((variable,), Implies(rest, complement(head)))
+            return ForAll(bound, Implies(rest, complement(head)))
         case Exists((variable,), Not(part)):
             return ForAll((variable,), part)
         case Exists():
@@ -302,6 +305,9 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
     for name, words in scenes.scene_category_names.items():
         for word in words:
             yield truth(Compare("=", Feature(name, ()), Word(word)), sites, 1)
+    for name, named in shared_words(scenes):
+        for variable in variables:
+            yield truth(Compare("=", Feature(name, (variable,)), Feature(named, ())), sites, 2)
     for one, two in combinations(scenes.category_names, 2):
         if set(scenes.category_names[one]) & set(scenes.category_names[two]):
             for variable in variables:
@@ -318,6 +324,14 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
         yield Column(
             "truth", formula, None, (first.values == second.values).astype(np.float64), _joint(first, second), ""
         )
+
+
+def shared_words(scenes: Scenes) -> Iterator[tuple[str, str]]:
+    """(attribute of objects, attribute of the scene) that have words in common: a scene may name a kind of object."""
+    for name, words in scenes.category_names.items():
+        for named, others in scenes.scene_category_names.items():
+            if set(words) & set(others):
+                yield name, named
 
 
 def truth(formula: Compare, sites: Sites, size: int) -> Column:

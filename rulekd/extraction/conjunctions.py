@@ -132,7 +132,7 @@ def words_of(seen: Discovery, objects: int = 2) -> Words:
     """The atoms of a pair, or of one object, that are ever true, one of each set of equal ones."""
     first: dict[Atom, Atom] = {}
     for arity in sorted(seen.arities() & set(range(1, objects + 1)), reverse=True):
-        counts = seen.pairs if arity == 2 else seen.unary
+        counts = seen.counts(arity)
         either = counts.first + counts.second - counts.both
         equal = seen.held(either, either - counts.both)
         support = counts.first.diagonal().tolist()

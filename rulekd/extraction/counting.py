@@ -33,7 +33,7 @@ BLOCK = 2**24
 WORK = 2**33
 
 #: What the counts of pairs are called, by arity.
-PAIRS = {1: "pairs of properties", 2: "pairs"}
+PAIRS = {0: "pairs of classes", 1: "pairs of properties", 2: "pairs"}
 
 #: Bytes that the matrices of one scene may take; a scene is never split.
 BUDGET = 2**30
@@ -90,16 +90,16 @@ def check_size(facts: Facts) -> None:
 
 
 def oriented_atoms(facts: Facts, arity: int) -> tuple[Atom, ...]:
-    """p(a) for arity 1; p(a, b) for every predicate, then p(b, a) for every predicate, for arity 2."""
+    """p() for arity 0; p(a) for arity 1; p(a, b) for every predicate, then p(b, a) for every predicate, for arity 2."""
     names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
-    if arity == 1:
-        return tuple(Atom(name, ("a",)) for name in names)
-    assert arity == 2, "only atoms over one or two objects are oriented"
+    if arity < 2:
+        return tuple(Atom(name, ("a",)[:arity]) for name in names)
+    assert arity == 2, "only atoms over two objects at most are oriented"
     return tuple(Atom(name, ("a", "b")) for name in names) + tuple(Atom(name, ("b", "a")) for name in names)
 
 
 def matrices(facts: Facts, atoms: Sequence[Atom]) -> tuple[Tensor, Tensor]:
-    """(X, V): truth and validity of oriented atoms, each (B, M, N) or (B, M, N, N) float32, truth 0 where invalid.
+    """(X, V): truth and validity of oriented atoms, each (B, M), (B, M, N) or (B, M, N, N) float32, truth 0 where invalid.
 
     Where every atom may be asked about at the same groundings, V is one matrix a scene, seen M times.
     """
@@ -126,7 +126,7 @@ def count_pairs(facts: Facts, arity: int, watch: Watch | None = None) -> PairCou
     valid, first, both = (torch.zeros(size, size, dtype=torch.float64) for _ in range(3))
     parts = blocks(facts, size * facts.objects.shape[1] ** arity)
     for index in parts if watch is None else watch.parts(PAIRS[arity], size * size, parts):
-        x, v = (m.flatten(2) for m in matrices(facts.select(index), atoms))
+        x, v = (m.reshape(len(index), m.shape[1], -1) for m in matrices(facts.select(index), atoms))
         asked = once(v).transpose(1, 2)
         valid += _product(once(v), asked)
         first += _product(x, asked)

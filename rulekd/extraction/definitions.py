@@ -70,7 +70,7 @@ def proposal(
     shown = tuple(Choice(str(one.body), one.literals, one.fidelity) for one in printed)
     enough = int((question.truth | chosen.told).sum()) >= MIN_SUPPORT
     known = Definition(front=shown, why=why, queries=queries)
-    return Iff(question.atom, chosen.body), known, enough and chosen.fidelity >= WORTH_SHOWING
+    return question.formula(chosen.body), known, enough and chosen.fidelity >= WORTH_SHOWING
 
 
 def gathered(found: Sequence[tuple[Formula, bool]], about: Mapping[Formula, Definition], examined: int) -> Proposals:

@@ -96,6 +96,15 @@ class Discovery:
         return count_pairs(self.facts, 1, self.watch)
 
     @cached_property
+    def classes(self) -> PairCounts:
+        """Atoms over no object, against each other."""
+        return count_pairs(self.facts, 0, self.watch)
+
+    def counts(self, arity: int) -> PairCounts:
+        """Atoms over so many objects, none, one or two."""
+        return self.pairs if arity == 2 else self.unary if arity == 1 else self.classes
+
+    @cached_property
     def chains(self) -> ChainCounts:
         """Chains of two oriented atoms against heads."""
         return count_chains(self.careful, self.watch)

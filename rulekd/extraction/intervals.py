@@ -76,12 +76,13 @@ def _staying(rivals: Sequence[Rule]) -> list[Rule]:
 def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Answers) -> Definition:
     formula = rule.formula
     assert isinstance(formula, Iff)
-    assert isinstance(formula.left, Atom)
-    atom, body = formula.left, formula.right
-    here, there = _seen(confirmation, atom), _seen(discovery, atom)
+    left, body = formula.left, formula.right
+    *words, atom = left.parts if isinstance(left, And) else (left,)
+    assert isinstance(atom, Atom)
+    here, there = _seen(confirmation, atom, words), _seen(discovery, atom, words)
     if here is None or there is None:
         return known
-    said = told(body, here.sites)
+    said = told(body, here.sites, confirmation.facts)
     labels = confirmation.labels
     truth = None
     if labels is not None and atom.predicate in labels.values:
@@ -100,20 +101,24 @@ def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Ans
 class Seen:
     """A predicate at n sites of one part."""
 
+    facts: Facts
     sites: Sites
     true: Bools
     units: NDArray[np.int64]
 
 
-def _seen(answers: Answers, atom: Atom) -> Seen | None:
-    if answers.scenes is None or not len(answers.facts):
-        return None
+def _seen(answers: Answers, atom: Atom, words: Sequence[Formula]) -> Seen | None:
     facts = answers.facts
-    sites = sites_of(facts, answers.scenes, atom.arguments)
+    scenes = Scenes(mask=facts.objects) if answers.scenes is None else answers.scenes
+    if not len(facts):
+        return None
+    sites = sites_of(facts, scenes, atom.arguments)
     kept = sites.read(facts.validity(atom.predicate)) > 0
+    for word in words:
+        kept &= told(word, sites, facts)
     sites = sites.at(kept.nonzero()[0])
     true = sites.read(facts.crisp(atom.predicate)) > 0
-    return Seen(sites, true, facts.units.cpu().numpy()[sites.scene.cpu().numpy()])
+    return Seen(facts, sites, true, facts.units.cpu().numpy()[sites.scene.cpu().numpy()])
 
 
 def literals(body: Formula) -> Iterator[Compare]:
@@ -185,7 +190,7 @@ def _threshold(body: Formula, literal: Compare, here: Seen, there: Seen) -> Thre
     cutting = Cutting.of(literal)
     parts = []
     for seen in (there, here):
-        yes, no = (holds(body, seen.sites, literal, value) for value in (True, False))
+        yes, no = (holds(body, seen, literal, value) for value in (True, False))
         free = yes != no  # the other literals leave the truth to this one
         # Under a negation the literal speaks for the opposite.
         true = np.where(yes[free], seen.true[free], ~seen.true[free])
@@ -200,16 +205,16 @@ def _threshold(body: Formula, literal: Compare, here: Seen, there: Seen) -> Thre
     return Threshold(text, cutting.threshold, low, high, unit=cutting.unit)
 
 
-def holds(body: Formula, sites: Sites, literal: Compare, value: bool) -> Bools:
+def holds(body: Formula, seen: Seen, literal: Compare, value: bool) -> Bools:
     """(n,) bool: the truth of a formula without quantifiers if one comparison in it were always true (or false)."""
     match body:
         case Compare() if body is literal:
-            return np.full(len(sites.scene), value)
+            return np.full(len(seen.sites.scene), value)
         case And(parts):
-            return np.asarray(np.logical_and.reduce([holds(part, sites, literal, value) for part in parts]))
+            return np.asarray(np.logical_and.reduce([holds(part, seen, literal, value) for part in parts]))
         case Or(parts):
-            return np.asarray(np.logical_or.reduce([holds(part, sites, literal, value) for part in parts]))
+            return np.asarray(np.logical_or.reduce([holds(part, seen, literal, value) for part in parts]))
         case Not(part):
-            return ~holds(part, sites, literal, value)
+            return ~holds(part, seen, literal, value)
         case _:
-            return told(body, sites)
+            return told(body, seen.sites, seen.facts)

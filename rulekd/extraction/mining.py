@@ -27,6 +27,7 @@ from rulekd.extraction.intervals import Answers, assessed
 from rulekd.extraction.kinds import sort_kinds
 from rulekd.extraction.outvoted import Outvoted, outvoted
 from rulekd.extraction.pairs import pairs
+from rulekd.extraction.referring import referring
 from rulekd.extraction.refutation import ERROR_CAP, clean
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Missed, Watch
@@ -46,10 +47,11 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "transforms": transforms,
     "decisions": decisions,
     "definitions": definitions,
+    "referring": referring,
 }
 
 #: Families that fit a formula to what they see; and the number of units under which they see all of it.
-FITTED = ("definitions", "decisions")
+FITTED = ("definitions", "decisions", "referring")
 FEW = 100
 
 #: Families that are not begun when the time is up: the number of their candidates is known only as they are made.

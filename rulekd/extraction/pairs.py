@@ -1,4 +1,4 @@
-"""Laws of two predicates over the same objects, and of sets of them that exclude and exhaust each other."""
+"""Laws of two predicates over the same objects (or of the scene), and of sets of them that exclude and exhaust each other."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LARGEST_SET = 32
 def pairs(seen: Discovery) -> Proposals:
     """Inverse, equivalence, implication, exclusion, exhaustion, exactly one."""
     found = Proposals((), 0)
-    for arity in sorted(seen.arities() & {1, 2}):
-        counts = seen.unary if arity == 1 else seen.pairs
+    for arity in sorted(seen.arities() & {0, 1, 2}):
+        counts = seen.counts(arity)
         if not seen.watch.begun(PAIRS[arity]):
             continue
         found += Proposals.gather(pair_laws(seen, counts, arity))
@@ -28,7 +28,7 @@ def pairs(seen: Discovery) -> Proposals:
 
 def pair_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Formula, bool]]:
     """All laws between p, read forwards, and another predicate q in either orientation."""
-    size = len(counts.atoms) // arity
+    size = len(counts.atoms) // max(1, arity)
     for i in range(size):
         for j in range(len(counts.atoms)):
             p, q = counts.atoms[i], counts.atoms[j]
@@ -52,7 +52,7 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
 
     Read in one orientation; the sets are the maximal cliques of the graph of exclusions.
     """
-    size = len(counts.atoms) // arity
+    size = len(counts.atoms) // max(1, arity)
     graph = nx.Graph()
     for i in range(size):
         if counts.first[i, i] > 0:
@@ -77,7 +77,7 @@ def exclusive_sets(seen: Discovery, arity: int = 2) -> list[tuple[str, ...]]:
     """Predicates of that arity of which exactly one holds: declared by the network, or found in its facts."""
     found = [group for group in seen.facts.exclusive if seen.facts.values[group[0]].dim() == arity + 1]
     if arity in seen.arities():
-        for law, proposed in exactly_one_laws(seen, seen.unary if arity == 1 else seen.pairs, arity):
+        for law, proposed in exactly_one_laws(seen, seen.counts(arity), arity):
             if proposed and isinstance(law, ExactlyOne):
                 found.append(tuple(part.predicate for part in law.parts if isinstance(part, Atom)))
     return list(dict.fromkeys(found))

@@ -56,18 +56,18 @@ def written_simply(question: Question, columns: Sequence[Column], grown: Grown) 
     best = plain
     for thresholds in (near, _round_thresholds(columns, grown, question.truth)):
         moved = judged(question, _written(columns, grown, thresholds), grown.literals)
-        if _as_good(question, moved, plain):
+        if as_good(question, moved, plain):
             best = moved
     bare = _without_numbers(question, columns, grown)
     if bare is not grown:
         thresholds = _round_thresholds(columns, bare, question.truth)
         barest = judged(question, _written(columns, bare, thresholds), bare.literals)
-        if _as_good(question, barest, plain):
+        if as_good(question, barest, plain):
             best = barest
     return best
 
 
-def _as_good(question: Question, one: Printed, other: Printed) -> bool:
+def as_good(question: Question, one: Printed, other: Printed) -> bool:
     """Are its errors more by no more than one standard error, or by no more than EFFECT? What is exact stays exact."""
     if other.fidelity == 1:
         return one.fidelity == 1

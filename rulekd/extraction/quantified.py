@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from itertools import permutations
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -77,7 +79,7 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
         return [], 0
     here = np.unique(sites.scene.numpy())
     read = bases(sites)
-    columns = [*simple_columns(read, sites), *_atoms(facts, sites, {question.atom.predicate})]
+    columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate})]
     if count == 0:
         columns += amounts(facts, sites, {question.atom.predicate})
     if count == 3:
@@ -91,7 +93,7 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
             true = question.truth[here] ^ negated
             sample = _bagged(columns, chosen, rows, true)
             for grown in front(sample if variables else replace(sample, bag=None), BODY, DISJUNCTS):
-                body = _existing(columns, replace(grown, negated=grown.negated ^ negated), variables, kind)
+                body = existing(columns, replace(grown, negated=grown.negated ^ negated), variables, kind)
                 said = told(body, question.sites, facts)
                 size = grown.literals + len(grown.formula) * len(kind)
                 found.append(Printed(body, size, said, fidelity(said, question.truth)))
@@ -139,11 +141,11 @@ def _grounded(scenes: Scenes, variables: tuple[str, ...]) -> Sites:
     return Sites(scenes, variables, chosen[where[:, 0]], where[:, 1:].T)
 
 
-def _atoms(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]:
+def atoms(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]:
     """The other predicates of the sites' variables, as columns of zeros and ones."""
     for name, value in facts.values.items():
         arity = value.dim() - 1
-        if name in but or not min(1, len(sites.variables)) <= arity <= min(2, len(sites.variables)):
+        if name in but or not min(1, len(sites.variables)) <= arity <= len(sites.variables):
             continue
         crisp = facts.crisp(name) & facts.validity(name)
         for arguments in _arguments(sites.variables, arity):
@@ -154,14 +156,7 @@ def _atoms(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]
 
 
 def _arguments(variables: tuple[str, ...], arity: int) -> Iterator[tuple[str, ...]]:
-    if arity == 0:
-        yield ()
-        return
-    for one in variables:
-        if arity == 1:
-            yield (one,)
-        else:
-            yield from ((one, two) for two in variables if two != one)
+    yield from permutations(variables, arity)
 
 
 def _bagged(
@@ -173,13 +168,20 @@ def _bagged(
     return Sample(values, true, 1.0, 1.0, sizes, bag=rows[sites])
 
 
-def _existing(columns: Sequence[Column], grown: Grown, variables: tuple[str, ...], kind: Sequence[Formula]) -> Formula:
-    """``exists a, b: ...`` for each conjunction; under ~ where it tells the opposite."""
+def existing(columns: Sequence[Column], grown: Grown, variables: tuple[str, ...], kind: Sequence[Formula]) -> Formula:
+    """``exists a, b: ...`` for each conjunction; under ~ where it tells the opposite.
+
+    What does not speak of the variables stands before, and what has no quantifier first.
+    """
     parts: list[Formula] = []
     for conjunction in grown.formula:
         literals = [*kind, *(_literal(columns[cut.column], cut) for cut in conjunction)]
-        body = literals[0] if len(literals) == 1 else And(tuple(literals))
-        parts.append(Exists(variables, body) if variables else body)
+        inner = [one for one in literals if not variables or set(variables) & set(free_variables(one))]
+        outer = [one for one in literals if one not in inner]
+        body = inner[0] if len(inner) == 1 else And(tuple(inner))
+        whole = [*outer, Exists(variables, body)] if variables else inner
+        whole.sort(key=lambda one: any(isinstance(part, Exists | ForAll) for part in walk(one)))
+        parts.append(whole[0] if len(whole) == 1 else And(tuple(whole)))
     joined = parts[0] if len(parts) == 1 else Or(tuple(parts))
     return Not(joined) if grown.negated else joined
 
@@ -224,7 +226,7 @@ def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tup
     """
     searched = drawn(question.truth)
     some = question.sites.at(searched)
-    columns = [*simple_columns(bases(some), some), *_atoms(facts, some, but)]
+    columns = [*simple_columns(bases(some), some), *atoms(facts, some, but)]
     columns += amounts(facts, some, {question.atom.predicate})
     if not columns:
         return [], 0
@@ -233,7 +235,7 @@ def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tup
     sample = Sample(values, question.truth[searched], *weights(question.truth, searched), sizes)
     found = []
     for grown in front(sample, OBJECT_BODY, disjuncts=1):
-        body = _existing(columns, grown, (), ())
+        body = existing(columns, grown, (), ())
         if any(isinstance(part, Exists | ForAll) for part in walk(body)):
             said = told(body, question.sites, facts)
             found.append(Printed(body, grown.literals, said, fidelity(said, question.truth)))

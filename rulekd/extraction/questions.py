@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kg import Atom, Formula, parse
+from kg import Atom, Formula, Iff, parse
+from kg.formulas import And
 from kg.variables import scope
 from rulekd.extraction.columns import Column, Sites
 from rulekd.extraction.disjunctions import Bools, macro_f1
@@ -29,7 +30,8 @@ ENOUGH = 0.995
 class Question:
     """What one predicate is at n sites: the atom, its truth (n,), and the independent unit of each site (n,).
 
-    given: the truth is given, and not what a network said: no error is expected in it.
+    given: the truth is given, and not what a network said: no error is expected in it. words: what is true of the
+    scenes of all sites, and is said on both sides of the formula.
     """
 
     atom: Atom
@@ -37,6 +39,17 @@ class Question:
     truth: Bools
     units: NDArray[np.int64]
     given: bool = False
+    words: tuple[Formula, ...] = ()
+
+    def formula(self, body: Formula) -> Iff:
+        """``p(a) <-> body``, among scenes of which the words are true."""
+        return Iff(joint(*self.words, self.atom), joint(*self.words, body))
+
+
+def joint(*formulas: Formula) -> Formula:
+    """``&`` of formulas, those that are conjunctions themselves taken apart; a single one as it is."""
+    parts = [part for one in formulas for part in (one.parts if isinstance(one, And) else (one,))]
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def _others(sites: Sites, kinds: list[_Kind]) -> Iterator[Column]:
 def _extremes(sites: Sites, kinds: list[_Kind]) -> Iterator[Column]:
     scenes, variables = sites.scenes, sites.variables
     signs: tuple[tuple[Comparison, float], ...] = (("<=", 1.0), (">=", -1.0))
-    for name in _numbers(scenes, len(variables)):
+    for name in numbers_of(scenes, len(variables)):
         feature = Feature(name, variables)
         values = term(feature, scenes, variables)
         if not bool(torch.isfinite(values[scenes.mask]).all()):
@@ -112,7 +112,7 @@ def _extremes(sites: Sites, kinds: list[_Kind]) -> Iterator[Column]:
                     yield _column(ForAll((OTHER,), body), sites, holds, size)
 
 
-def _numbers(scenes: Scenes, arity: int) -> list[str]:
+def numbers_of(scenes: Scenes, arity: int) -> list[str]:
     """What things can be ranked by: numbers of one object, or lengths between two."""
     if arity == 2:
         return [name for name in BETWEEN if scenes.center is not None and (scenes.size is not None or name != "gap")]

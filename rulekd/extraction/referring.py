@@ -1,0 +1,356 @@
+"""What a grounding network means by "leftmost", "closest", "between": how the object is told that an utterance refers to.
+
+    relation() = "leftmost" & target(a)
+        <-> relation() = "leftmost" & category(a) = asked() & (forall b: category(b) = asked() -> x(a) <= x(b))
+
+A *referent* is a predicate of one object that picks at most one object of a scene. An utterance makes a scene of its
+own, with the room as its group; its *words* are what is true of the whole scene: predicates of no object, or an
+attribute of the scene. For each word, and for two of them where one does not do, the referent is told by
+
+- *superlatives*: how many others of a kind come before it in some order, none ("leftmost"), exactly one ("second"), or
+  at most so many. An order is a number of one object, a length from it to an anchor, or a relation;
+- *comparatives*: an anchor, or two of them, beside which thresholds hold ("left of the table", "between the chairs").
+
+Kinds are predicates of one object, words of its attributes, the kind that the scene names (``category(b) = asked()``),
+and its own (``category(b) = category(a)``). What tells the referent without any word is left unsaid of words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, combinations_with_replacement, product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kg import Atom, Formula
+from kg.formulas import And, Arithmetic, Compare, Comparison, Feature, Word
+from kg.normal import free_variables, rename
+from rulekd.extraction.amounts import Property, both, columns_of, properties, related
+from rulekd.extraction.columns import Base, Column, Sites, bases, opposite_of, ratio, shared_words, simple_columns
+from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, weights
+from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.disjunctions import Sample
+from rulekd.extraction.evidence import MIN_SUPPORT
+from rulekd.extraction.growth import Grown, front
+from rulekd.extraction.printing import EFFECT, as_good
+from rulekd.extraction.quantified import atoms, existing
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, narrowed, sites_of, told
+from rulekd.extraction.superlatives import BETWEEN, numbers_of
+from rulekd.extraction.thresholds import equally_good
+from rulekd.facts import Facts
+from rulekd.scenes import Scenes
+from rulekd.scenes.terms import compare, term
+
+#: Share of the scenes in which a referent is true of one object at most.
+PICKS = 0.9
+
+#: Literals of one formula; objects of a kind in a scene up to which it may be an anchor.
+BODY, ANCHORS = 5, 3.0
+
+#: Kinds that are tried as anchors, and objects that may come before the referent: one at most beside an anchor.
+MOST_ANCHORS, BEFORE, BESIDE = 8, 2, 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Words:
+    """What is true of the whole scene. said: none, one or two statements. holds: (B,) bool."""
+
+    said: tuple[Formula, ...]
+    holds: Tensor
+
+
+def referring(seen: Discovery) -> Proposals:
+    """For each referent and each word the shortest formula that tells it as well as any found."""
+    found: list[tuple[Formula, bool]] = []
+    about = {}
+    examined = 0
+    for question, printed, columns in seen.watch.while_time("referring", _questions(seen)):
+        examined += columns
+        if printed:
+            formula, known, worth = proposal(question, printed, columns)
+            found.append((formula, worth))
+            about[formula] = known
+    return gathered(found, about, examined)
+
+
+def _questions(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int]]:
+    """(question, front, number of columns) of every referent, under each of the words that it takes to tell it."""
+    facts = seen.said
+    scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
+    referents = [name for name in facts.values if _refers(name, facts)]
+    words = list(_words(facts, scenes)) if referents else []
+    for name in referents:
+        found, columns = _told(name, _Words((), torch.ones_like(facts.objects[:, 0])), facts, scenes, brief=bool(words))
+        if found is not None and (not words or best(found[1]) >= ENOUGH):
+            yield *found, columns
+            continue
+        unclear = []
+        for one in words:
+            found, columns = _told(name, one, facts, scenes)
+            if found is not None:
+                yield *found, columns
+            if found is None or best(found[1]) < ENOUGH:
+                unclear.append(one)
+        for one, two in combinations(unclear, 2):
+            found, columns = _told(name, _Words((*one.said, *two.said), one.holds & two.holds), facts, scenes)
+            if found is not None and best(found[1]) >= ENOUGH:
+                yield *found, columns
+
+
+def _refers(name: str, facts: Facts) -> bool:
+    """Is it a predicate of one object that is true of one object of a scene at most, but for a few scenes?"""
+    value = facts.values[name]
+    if value.dim() != 2:
+        return False
+    picked = (facts.crisp(name) & facts.validity(name) & facts.objects).sum(1)
+    some = picked[picked > 0]
+    return len(some) >= MIN_SUPPORT and float((some == 1).double().mean()) >= PICKS and facts.objects.shape[1] > 1
+
+
+def _words(facts: Facts, scenes: Scenes) -> Iterator[_Words]:
+    """Every predicate of no object, and every word of an attribute of the scene, that is true of some scenes only.
+
+    An attribute that names a kind of object says which objects are meant, and not what about them.
+    """
+    for name, value in facts.values.items():
+        if value.dim() == 1:
+            yield from _telling(Atom(name, ()), facts.crisp(name) & facts.validity(name))
+    naming = {named for _, named in shared_words(scenes)}
+    for name, known in scenes.scene_category_names.items():
+        for word in known if name not in naming else ():
+            said = Compare("=", Feature(name, ()), Word(word))
+            yield from _telling(said, compare(said, scenes, ()).reshape(-1))
+
+
+def _telling(said: Formula, holds: Tensor) -> Iterator[_Words]:
+    if MIN_SUPPORT <= int(holds.sum()) < len(holds):
+        yield _Words((said,), holds)
+
+
+def _told(
+    name: str, words: _Words, facts: Facts, scenes: Scenes, brief: bool = False
+) -> tuple[tuple[Question, list[Printed]] | None, int]:
+    """The question and its front, None where there is too little to tell; and the number of columns.
+
+    brief: only the first of the steps, which are gone until one tells the referent: superlatives among kinds that the
+    utterance points at, then among all kinds that have a word, then one anchor, then two.
+    """
+    sites = sites_of(facts, scenes, ("a",))
+    asked = words.holds[sites.scene].cpu().numpy()
+    kept = (asked & (sites.read(facts.validity(name)) > 0)).nonzero()[0]
+    true = sites.read(facts.crisp(name)) > 0
+    if not MIN_SUPPORT <= int(true[kept].sum()) < len(kept):
+        return None, 0
+    units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
+    given = facts.values[name].dtype == torch.bool
+    question = narrowed(Question(Atom(name, ("a",)), sites, true, units, given, words.said), kept)
+    searched = drawn(question.truth)
+    some = question.sites.at(searched)
+    pointed, worded = _kinds(facts, some, name)
+    printed: list[Printed] = []
+    examined = 0
+    for kinds in (pointed, [*pointed, *worded]):
+        if best(printed) < ENOUGH:
+            columns = list(_orders(facts, some, name, kinds))
+            printed = rising_printed([*printed, *_grown(question, facts, searched, columns, ())])
+            examined += len(columns)
+        if brief:
+            return (question, printed), examined
+    for count in (1, 2):
+        for anchors in _anchors([*pointed, *worded], count):
+            if best(printed) < ENOUGH:
+                more, made = _beside(question, facts, searched, anchors)
+                printed, examined = rising_printed([*printed, *more]), examined + made
+    return (question, printed), examined
+
+
+def _grown(
+    question: Question,
+    facts: Facts,
+    searched: NDArray[np.int64],
+    columns: Sequence[Column],
+    anchors: Sequence[Property],
+    bag: NDArray[np.int64] | None = None,
+) -> list[Printed]:
+    """The printed formulas of each size. bag: the site of the sample that each of the columns' sites belongs to."""
+    if not columns:
+        return []
+    values = np.stack([one.values for one in columns])
+    sizes = np.array([one.size for one in columns], dtype=np.int64)
+    true = question.truth[searched]
+    sample = Sample(values, true, *weights(question.truth, searched), sizes, bag)
+    bound = ("b", "c")[: len(anchors)]
+    kind = [literal for one in anchors for literal in one.literals]
+
+    def written(one: Grown) -> Printed:
+        body = existing(columns, one, bound, kind)
+        said = told(body, question.sites, facts)
+        return Printed(body, one.literals + len(kind), said, fidelity(said, question.truth))
+
+    found = []
+    for one in front(sample, BODY, disjuncts=1):
+        plain, simple = written(one), written(_simple(sample, one))
+        found.append(simple if as_good(question, simple, plain) else plain)
+    return rising_printed(found)
+
+
+def _simple(sample: Sample, grown: Grown) -> Grown:
+    """The same with each threshold anywhere among those that do equally well, all others held as they are.
+
+    A bag is true below a threshold when its least open site is, so that this is the number that counts of it.
+    """
+    if grown.negated or len(grown.formula) > 1:
+        return grown
+    (cuts,) = grown.formula
+    allowed = EFFECT / 2 * float(sample.truth.sum()) / len(cuts)
+    for place, cut in enumerate(cuts):
+        if sample.binary[cut.column]:
+            continue
+        free = sample.all_of((*cuts[:place], *cuts[place + 1 :])).nonzero()[0]
+        if not len(free):
+            continue
+        bags, starts = np.unique(free if sample.bag is None else sample.bag[free], return_index=True)
+        values = (np.maximum if cut.above else np.minimum).reduceat(sample.values[cut.column][free], starts)
+        around = values[values < cut.threshold], values[values > cut.threshold]
+        low, high = (float(around[0].max(initial=-np.inf)), float(around[1].min(initial=np.inf)))
+        low, high = equally_good(values, sample.truth[bags], cut.above, low, high, allowed)
+        cuts = (*cuts[:place], replace(cut, low=low, high=high), *cuts[place + 1 :])
+    return replace(grown, formula=(cuts,))
+
+
+# ------------------------------------------------------------------------------- superlatives
+
+
+def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property]) -> Iterator[Column]:
+    """What is true of the object itself, and how many others of each kind come before it in each order."""
+    yield from simple_columns(bases(sites), sites)
+    yield from atoms(facts, sites, {name})
+    among = [*kinds, *_same(facts, sites)]
+    for kind in among:
+        yield from columns_of(kind, ("b", "c"), 1)
+    for order in (*related(facts, sites, "b", {name}), *_ranks(facts, sites)):
+        yield from columns_of(order, ("b", "c"), BEFORE)
+        for kind in among:
+            yield from columns_of(both(kind, order), ("b", "c"), BEFORE)
+    for order, kind in product(related(facts, sites, "b", {name}, denied=True), among):
+        for column in columns_of(both(kind, order), ("b",), 1):
+            assert isinstance(column.left, Formula)
+            yield replace(column, left=opposite_of(column.left), values=1 - column.values)
+    for order in _lengths(facts, sites, kinds):
+        for kind in among:
+            yield from columns_of(both(kind, order), ("b",), BESIDE, ("c",))
+
+
+def _kinds(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], list[Property]]:
+    """What others may be: what facts and the scene point at, and each word of an attribute."""
+    pointed, worded = [], []
+    for kind in properties(facts, sites, "b", {name}, denied=False):
+        (literal,) = kind.literals
+        (worded if isinstance(literal, Compare) and isinstance(literal.right, Word) else pointed).append(kind)
+    return pointed, worded
+
+
+def _same(facts: Facts, sites: Sites) -> Iterator[Property]:
+    """Of the same category as the object."""
+    here = _others(facts, sites)
+    for category, codes in sites.scenes.categories.items():
+        same = Compare("=", Feature(category, ("b",)), Feature(category, ("a",)))
+        own = codes[sites.scene, sites.objects[0]]
+        yield Property((same,), (codes[sites.scene] == own[:, None]) & (own >= 0)[:, None] & here)
+
+
+def _others(facts: Facts, sites: Sites) -> Tensor:
+    """(n, N) bool: the real objects of the scene but for the one that is asked about."""
+    places = torch.arange(facts.objects.shape[1], device=facts.objects.device)
+    return facts.objects[sites.scene] & (places != sites.objects[0][:, None])
+
+
+def _ranks(facts: Facts, sites: Sites) -> Iterator[Property]:
+    """Those that have less, or more, of some number."""
+    here = _others(facts, sites)
+    for name in numbers_of(sites.scenes, 1):
+        values = term(Feature(name, ("a",)), sites.scenes, ("a",)).expand(facts.objects.shape)
+        if bool(torch.isfinite(values[facts.objects]).all()):
+            own, others = values[sites.scene, sites.objects[0]][:, None], values[sites.scene]
+            mine, theirs = Feature(name, ("a",)), Feature(name, ("b",))
+            yield Property((Compare(">", mine, theirs),), (others < own) & here)
+            yield Property((Compare("<", mine, theirs),), (others > own) & here)
+
+
+def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[Property]:
+    """Those that are nearer to an anchor, or further from it: ``anchor(c) & distance(a, c) > distance(b, c)``."""
+    here = _others(facts, sites)
+    signs: tuple[Comparison, ...] = ("<", ">")
+    for (anchor,) in _anchors(kinds, 1):
+        for length in numbers_of(sites.scenes, 2):
+            values = term(Feature(length, ("a", "b")), sites.scenes, ("a", "b"))
+            own = values[sites.scene, sites.objects[0]][:, None]  # (n, 1, N): to each c
+            for sign in signs:
+                closer = values[sites.scene] < own if sign == "<" else values[sites.scene] > own  # (n, N of b, N of c)
+                closer &= anchor.holds[:, None] & here[:, :, None]
+                closer &= ~torch.eye(closer.shape[1], dtype=torch.bool, device=closer.device)
+                compared = Compare(
+                    ">" if sign == "<" else "<", Feature(length, ("a", "c")), Feature(length, ("b", "c"))
+                )
+                literals = tuple(rename(literal, {"b": "c"}) for literal in anchor.literals)
+                yield Property((*literals, compared), closer.any(2))
+
+
+# -------------------------------------------------------------------------------- comparatives
+
+
+def _anchors(kinds: Sequence[Property], count: int) -> Iterator[tuple[Property, ...]]:
+    """Kinds of which there are some, and few, in a scene: one, or two of one kind or of two."""
+    usual = []
+    for kind in kinds:
+        number = kind.holds.sum(1).double()
+        if float((number > 0).double().mean()) >= PICKS / 2 and float(number.mean()) <= ANCHORS:
+            usual.append(kind)
+    yield from combinations_with_replacement(usual[:MOST_ANCHORS], count)
+
+
+def _beside(
+    question: Question, facts: Facts, searched: NDArray[np.int64], anchors: Sequence[Property]
+) -> tuple[list[Printed], int]:
+    """Printed formulas with anchors, in what is around the object; and the number of columns."""
+    some = question.sites.at(searched)
+    chosen = [_kind_at(anchor, variable) for anchor, variable in zip(anchors, ("b", "c"), strict=False)]
+    holds = [anchor.holds for anchor in anchors]
+    where = holds[0].nonzero() if len(holds) == 1 else (holds[0][:, :, None] & holds[1][:, None]).nonzero()
+    if len(anchors) == 2:
+        where = where[where[:, 1] != where[:, 2]]
+    if not len(where):
+        return [], 0
+    bag = where[:, 0]
+    variables = ("a", "b", "c")[: 1 + len(anchors)]
+    sites = Sites(some.scenes, variables, some.scene[bag], torch.cat([some.objects[0][bag][None], where[:, 1:].T]))
+    read = bases(sites)
+    columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate}), *_detours(read)]
+    columns = [one for one in columns if "a" in _variables(one)]
+    if not columns:
+        return [], 0
+    return _grown(question, facts, searched, columns, chosen, bag.cpu().numpy()), len(columns)
+
+
+def _variables(column: Column) -> set[str]:
+    """Of its formula."""
+    return set(free_variables(column.literal(True, 0.0)))
+
+
+def _kind_at(anchor: Property, variable: str) -> Property:
+    return Property(tuple(rename(literal, {"b": variable}) for literal in anchor.literals), anchor.holds)
+
+
+def _detours(read: Sequence[Base]) -> Iterator[Column]:
+    """How much longer the way from b to c is over a than straight: d(a, b) + d(a, c) against t d(b, c)."""
+    named = {str(one.term): one for one in read}
+    for length in BETWEEN:
+        ways = [named.get(f"{length}({one}, {two})") for one, two in (("a", "b"), ("a", "c"), ("b", "c"))]
+        one, two, straight = ways
+        if one is not None and two is not None and straight is not None:
+            both_ways = Arithmetic("+", one.term, two.term)
+            yield ratio(Base(both_ways, one.values + two.values, one.dimension), straight)
