@@ -1,4 +1,4 @@
-"""Rooms with utterances, "the leftmost chair", "the chair between the tables", and a network that learns what they mean.
+"""Rooms with utterances, "the leftmost chair", "the chair between the tables", and a network that learns them.
 
 An utterance is a scene of its own, its room the group: ``relation()`` is one of ``RELATIONS``, ``asked()`` the category
 of what is asked for, ``anchor()`` that of what it is beside, unknown where nothing is. ``target`` is true of the one

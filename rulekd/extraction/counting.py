@@ -99,7 +99,7 @@ def oriented_atoms(facts: Facts, arity: int) -> tuple[Atom, ...]:
 
 
 def matrices(facts: Facts, atoms: Sequence[Atom]) -> tuple[Tensor, Tensor]:
-    """(X, V): truth and validity of oriented atoms, each (B, M), (B, M, N) or (B, M, N, N) float32, truth 0 where invalid.
+    """(X, V): truth and validity of oriented atoms, (B, M), (B, M, N) or (B, M, N, N) float32, truth 0 where invalid.
 
     Where every atom may be asked about at the same groundings, V is one matrix a scene, seen M times.
     """

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from kg import Formula, KnowledgeGraph, Provenance, Rule, RulekdError, Transform, Vocabulary, World, parse_transform
+from kg import (
+    Formula,
+    KnowledgeGraph,
+    Provenance,
+    Rule,
+    RulekdError,
+    Transform,
+    Vocabulary,
+    World,
+    canonical,
+    parse_transform,
+)
 from kg.errors import unknown
 from rulekd.extraction import betting
 from rulekd.extraction.account import account, advice, doubts, limits, misread, outcome
@@ -137,7 +148,7 @@ def read(
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     chosen = list(origin)[: affordable(list(origin), source, watch.left)]
     unjudged = len(origin) - len(chosen)
-    tables = [table for _, proposals in counted for table in proposals.tables if table <= set(chosen)]
+    tables = _whole([table for _, proposals in counted for table in proposals.tables], chosen)
     judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
     dropped = _outvoted(judged, source, data, bar, tables, watch)
     judged = judged.without({one.rule.id for one in dropped})
@@ -198,6 +209,7 @@ def _propose(
 ) -> tuple[dict[Formula, Provenance], list[tuple[str, Proposals]]]:
     """Every candidate with its origin, and what each family examined."""
     origin: dict[Formula, Provenance] = {}
+    spelled: dict[Formula, Formula] = {}
     counted = []
     for name in families:
         # Definitions from so few units that none can be held apart are fitted to all of them, and not confirmed.
@@ -210,10 +222,18 @@ def _propose(
             if name in watch.missed and proposals.examined:  # of one ledger, and not of the other
                 watch.missed[name] = replace(watch.missed[name], reached=watch.missed[name].reached or None)
         counted.append((name, proposals))
-        for formula in proposals.formulas:
-            origin.setdefault(formula, replace(provenance, family=name))
+        for formula in proposals.formulas:  # of two spellings of one rule the first stays
+            if spelled.setdefault(canonical(formula), formula) == formula:
+                origin.setdefault(formula, replace(provenance, family=name))
         watch.tell("families", len(counted), len(families))
     return origin, counted
+
+
+def _whole(tables: Sequence[Collection[Formula]], chosen: Sequence[Formula]) -> list[frozenset[Formula]]:
+    """The tables of which every formula was chosen, as it was spelled there."""
+    spelled = {canonical(formula): formula for formula in chosen} if tables else {}
+    named = [[spelled.get(canonical(formula)) for formula in table] for table in tables]
+    return [frozenset(one for one in table if one is not None) for table in named if None not in table]
 
 
 def _discovery(source: Source, seen: Tensor) -> Discovery:

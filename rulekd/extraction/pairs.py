@@ -1,4 +1,4 @@
-"""Laws of two predicates over the same objects (or of the scene), and of sets of them that exclude and exhaust each other."""
+"""Laws of two predicates over the same objects, or of the scene, and of sets that exclude and exhaust each other."""
 
 from __future__ import annotations
 

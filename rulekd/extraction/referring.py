@@ -1,4 +1,4 @@
-"""What a grounding network means by "leftmost", "closest", "between": how the object is told that an utterance refers to.
+"""What a grounding network means by "leftmost", "closest", "between": which object an utterance refers to.
 
     relation() = "leftmost" & target(a)
         <-> relation() = "leftmost" & category(a) = asked() & (forall b: category(b) = asked() -> x(a) <= x(b))
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kg import Atom, Formula
-from kg.formulas import And, Arithmetic, Compare, Comparison, Feature, Word
+from kg.formulas import Arithmetic, Compare, Comparison, Feature, Word
 from kg.normal import free_variables, rename
 from rulekd.extraction.amounts import Property, both, columns_of, properties, related
 from rulekd.extraction.columns import Base, Column, Sites, bases, opposite_of, ratio, shared_words, simple_columns
@@ -35,11 +35,11 @@ from rulekd.extraction.definitions import drawn, gathered, proposal, rising_prin
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.growth import Grown, front
+from rulekd.extraction.growth import Grown, front, promise
 from rulekd.extraction.printing import EFFECT, as_good
 from rulekd.extraction.quantified import atoms, existing
 from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, narrowed, sites_of, told
-from rulekd.extraction.superlatives import BETWEEN, numbers_of
+from rulekd.extraction.superlatives import BETWEEN, LARGEST, numbers_of
 from rulekd.extraction.thresholds import equally_good
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -151,51 +151,62 @@ def _told(
     searched = drawn(question.truth)
     some = question.sites.at(searched)
     pointed, worded = _kinds(facts, some, name)
+    deep = len(scenes) * scenes.mask.shape[1] ** 3 <= LARGEST  # so many triples judge one formula of three objects
     printed: list[Printed] = []
     examined = 0
     for kinds in (pointed, [*pointed, *worded]):
         if best(printed) < ENOUGH:
-            columns = list(_orders(facts, some, name, kinds))
-            printed = rising_printed([*printed, *_grown(question, facts, searched, columns, ())])
-            examined += len(columns)
+            columns = list(_orders(facts, some, name, kinds, deep))
+            if columns:
+                more = _Search.of(question, searched, columns).printed(question, facts)
+                printed, examined = rising_printed([*printed, *more]), examined + len(columns)
         if brief:
             return (question, printed), examined
-    for count in (1, 2):
-        for anchors in _anchors([*pointed, *worded], count):
-            if best(printed) < ENOUGH:
-                more, made = _beside(question, facts, searched, anchors)
-                printed, examined = rising_printed([*printed, *more]), examined + made
+    for count in (1, 2) if deep else (1,):
+        if best(printed) < ENOUGH:
+            more, made = _beside(question, facts, searched, _anchors(pointed, count) or _anchors(worded, count))
+            printed, examined = rising_printed([*printed, *more]), examined + made
     return (question, printed), examined
 
 
-def _grown(
-    question: Question,
-    facts: Facts,
-    searched: NDArray[np.int64],
-    columns: Sequence[Column],
-    anchors: Sequence[Property],
-    bag: NDArray[np.int64] | None = None,
-) -> list[Printed]:
-    """The printed formulas of each size. bag: the site of the sample that each of the columns' sites belongs to."""
-    if not columns:
-        return []
-    values = np.stack([one.values for one in columns])
-    sizes = np.array([one.size for one in columns], dtype=np.int64)
-    true = question.truth[searched]
-    sample = Sample(values, true, *weights(question.truth, searched), sizes, bag)
-    bound = ("b", "c")[: len(anchors)]
-    kind = [literal for one in anchors for literal in one.literals]
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Columns, the sample that they make, and the anchors that they speak of as b and c."""
 
-    def written(one: Grown) -> Printed:
-        body = existing(columns, one, bound, kind)
-        said = told(body, question.sites, facts)
-        return Printed(body, one.literals + len(kind), said, fidelity(said, question.truth))
+    columns: Sequence[Column]
+    sample: Sample
+    anchors: tuple[Property, ...] = ()
 
-    found = []
-    for one in front(sample, BODY, disjuncts=1):
-        plain, simple = written(one), written(_simple(sample, one))
-        found.append(simple if as_good(question, simple, plain) else plain)
-    return rising_printed(found)
+    @classmethod
+    def of(
+        cls,
+        question: Question,
+        searched: NDArray[np.int64],
+        columns: Sequence[Column],
+        anchors: tuple[Property, ...] = (),
+        bag: NDArray[np.int64] | None = None,
+    ) -> _Search:
+        """bag: the site of the sample that each of the columns' sites belongs to."""
+        values = np.stack([one.values for one in columns])
+        sizes = np.array([one.size for one in columns], dtype=np.int64)
+        true = question.truth[searched]
+        return cls(columns, Sample(values, true, *weights(question.truth, searched), sizes, bag), anchors)
+
+    def printed(self, question: Question, facts: Facts) -> list[Printed]:
+        """The printed formulas of each size."""
+        bound = ("b", "c")[: len(self.anchors)]
+        kind = [rename(each, {"b": v}) for v, one in zip(bound, self.anchors, strict=True) for each in one.literals]
+
+        def written(one: Grown) -> Printed:
+            body = existing(self.columns, one, bound, kind)
+            said = told(body, question.sites, facts)
+            return Printed(body, one.literals + len(kind), said, fidelity(said, question.truth))
+
+        found = []
+        for one in front(self.sample, BODY, disjuncts=1):
+            plain, simple = written(one), written(_simple(self.sample, one))
+            found.append(simple if as_good(question, simple, plain) else plain)
+        return rising_printed(found)
 
 
 def _simple(sample: Sample, grown: Grown) -> Grown:
@@ -225,32 +236,39 @@ def _simple(sample: Sample, grown: Grown) -> Grown:
 # ------------------------------------------------------------------------------- superlatives
 
 
-def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property]) -> Iterator[Column]:
-    """What is true of the object itself, and how many others of each kind come before it in each order."""
+def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], deep: bool) -> Iterator[Column]:
+    """What is true of the object itself, and how many others of each kind come before it in each order.
+
+    deep: may formulas speak of three objects?
+    """
+    before = BEFORE if deep else 1
     yield from simple_columns(bases(sites), sites)
     yield from atoms(facts, sites, {name})
-    among = [*kinds, *_same(facts, sites)]
-    for kind in among:
+    for kind in kinds:
         yield from columns_of(kind, ("b", "c"), 1)
     for order in (*related(facts, sites, "b", {name}), *_ranks(facts, sites)):
-        yield from columns_of(order, ("b", "c"), BEFORE)
-        for kind in among:
-            yield from columns_of(both(kind, order), ("b", "c"), BEFORE)
-    for order, kind in product(related(facts, sites, "b", {name}, denied=True), among):
+        yield from columns_of(order, ("b", "c"), before)
+        for kind in kinds:
+            yield from columns_of(both(kind, order), ("b", "c"), before)
+    for order, kind in product(related(facts, sites, "b", {name}, denied=True), kinds):
         for column in columns_of(both(kind, order), ("b",), 1):
             assert isinstance(column.left, Formula)
             yield replace(column, left=opposite_of(column.left), values=1 - column.values)
-    for order in _lengths(facts, sites, kinds):
-        for kind in among:
+    for order in _lengths(facts, sites, kinds) if deep else ():
+        for kind in kinds:
             yield from columns_of(both(kind, order), ("b",), BESIDE, ("c",))
 
 
 def _kinds(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], list[Property]]:
-    """What others may be: what facts and the scene point at, and each word of an attribute."""
-    pointed, worded = [], []
-    for kind in properties(facts, sites, "b", {name}, denied=False):
+    """What others may be: what facts and the scene point at; and of the same category, or of any that has a word."""
+    pointed: list[Property] = []
+    worded = list(_same(facts, sites))
+    for kind in properties(facts, sites, "b", {name}):
         (literal,) = kind.literals
-        (worded if isinstance(literal, Compare) and isinstance(literal.right, Word) else pointed).append(kind)
+        if not (isinstance(literal, Compare) and isinstance(literal.right, Word)):
+            pointed.append(kind)
+        elif literal.operator == "=":
+            worded.append(kind)
     return pointed, worded
 
 
@@ -284,65 +302,67 @@ def _ranks(facts: Facts, sites: Sites) -> Iterator[Property]:
 def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[Property]:
     """Those that are nearer to an anchor, or further from it: ``anchor(c) & distance(a, c) > distance(b, c)``."""
     here = _others(facts, sites)
-    signs: tuple[Comparison, ...] = ("<", ">")
+    signs: tuple[Comparison, ...] = (">", "<")
     for (anchor,) in _anchors(kinds, 1):
+        literals = tuple(rename(literal, {"b": "c"}) for literal in anchor.literals)
         for length in numbers_of(sites.scenes, 2):
+            mine, theirs = Feature(length, ("a", "c")), Feature(length, ("b", "c"))
             values = term(Feature(length, ("a", "b")), sites.scenes, ("a", "b"))
             own = values[sites.scene, sites.objects[0]][:, None]  # (n, 1, N): to each c
             for sign in signs:
-                closer = values[sites.scene] < own if sign == "<" else values[sites.scene] > own  # (n, N of b, N of c)
+                closer = values[sites.scene] < own if sign == ">" else values[sites.scene] > own  # (n, N of b, N of c)
                 closer &= anchor.holds[:, None] & here[:, :, None]
                 closer &= ~torch.eye(closer.shape[1], dtype=torch.bool, device=closer.device)
-                compared = Compare(
-                    ">" if sign == "<" else "<", Feature(length, ("a", "c")), Feature(length, ("b", "c"))
-                )
-                literals = tuple(rename(literal, {"b": "c"}) for literal in anchor.literals)
-                yield Property((*literals, compared), closer.any(2))
+                yield Property((*literals, Compare(sign, mine, theirs)), closer.any(2))
 
 
 # -------------------------------------------------------------------------------- comparatives
 
 
-def _anchors(kinds: Sequence[Property], count: int) -> Iterator[tuple[Property, ...]]:
+def _anchors(kinds: Sequence[Property], count: int) -> list[tuple[Property, ...]]:
     """Kinds of which there are some, and few, in a scene: one, or two of one kind or of two."""
     usual = []
     for kind in kinds:
         number = kind.holds.sum(1).double()
         if float((number > 0).double().mean()) >= PICKS / 2 and float(number.mean()) <= ANCHORS:
             usual.append(kind)
-    yield from combinations_with_replacement(usual[:MOST_ANCHORS], count)
+    return list(combinations_with_replacement(usual[:MOST_ANCHORS], count))
 
 
 def _beside(
-    question: Question, facts: Facts, searched: NDArray[np.int64], anchors: Sequence[Property]
+    question: Question, facts: Facts, searched: NDArray[np.int64], choices: Sequence[tuple[Property, ...]]
 ) -> tuple[list[Printed], int]:
-    """Printed formulas with anchors, in what is around the object; and the number of columns."""
+    """Printed formulas with those of the anchors that promise most; and the number of columns."""
+    searches = [one for anchors in choices if (one := _around(question, facts, searched, anchors)) is not None]
+    if not searches:
+        return [], 0
+    promising = max(searches, key=lambda one: promise(one.sample, BODY))
+    return promising.printed(question, facts), sum(len(one.columns) for one in searches)
+
+
+def _around(
+    question: Question, facts: Facts, searched: NDArray[np.int64], anchors: tuple[Property, ...]
+) -> _Search | None:
+    """What can be said of an object and its anchors; None where there is nothing."""
     some = question.sites.at(searched)
-    chosen = [_kind_at(anchor, variable) for anchor, variable in zip(anchors, ("b", "c"), strict=False)]
     holds = [anchor.holds for anchor in anchors]
     where = holds[0].nonzero() if len(holds) == 1 else (holds[0][:, :, None] & holds[1][:, None]).nonzero()
     if len(anchors) == 2:
         where = where[where[:, 1] != where[:, 2]]
     if not len(where):
-        return [], 0
+        return None
     bag = where[:, 0]
     variables = ("a", "b", "c")[: 1 + len(anchors)]
     sites = Sites(some.scenes, variables, some.scene[bag], torch.cat([some.objects[0][bag][None], where[:, 1:].T]))
     read = bases(sites)
     columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate}), *_detours(read)]
     columns = [one for one in columns if "a" in _variables(one)]
-    if not columns:
-        return [], 0
-    return _grown(question, facts, searched, columns, chosen, bag.cpu().numpy()), len(columns)
+    return _Search.of(question, searched, columns, anchors, bag.cpu().numpy()) if columns else None
 
 
 def _variables(column: Column) -> set[str]:
     """Of its formula."""
     return set(free_variables(column.literal(True, 0.0)))
-
-
-def _kind_at(anchor: Property, variable: str) -> Property:
-    return Property(tuple(rename(literal, {"b": variable}) for literal in anchor.literals), anchor.holds)
 
 
 def _detours(read: Sequence[Base]) -> Iterator[Column]:
