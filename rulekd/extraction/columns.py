@@ -130,7 +130,7 @@ def opposite_of(statement: Formula) -> Formula:
     forall b: on(b, a) -> glass(b)
     >>> print(opposite_of(parse("exists b, c: on(b, a) & on(c, a)")))
     ~(exists b, c: on(b, a) & on(c, a))
-    >>> print(opposite_of(parse("exists b, c: lamp(b) & desk(c) & distance(b, c) < distance(a, c)")))
+    >>> print(opposite_of(parse("exists b, c: lamp(b) & desk(c) & distance(a, c) > distance(b, c)")))
     forall b, c: lamp(b) & desk(c) -> distance(a, c) <= distance(b, c)
     """
     match statement:

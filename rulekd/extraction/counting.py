@@ -126,7 +126,7 @@ def count_pairs(facts: Facts, arity: int, watch: Watch | None = None) -> PairCou
     valid, first, both = (torch.zeros(size, size, dtype=torch.float64) for _ in range(3))
     parts = blocks(facts, size * facts.objects.shape[1] ** arity)
     for index in parts if watch is None else watch.parts(PAIRS[arity], size * size, parts):
-        x, v = (m.reshape(len(index), m.shape[1], -1) for m in matrices(facts.select(index), atoms))
+        x, v = (m.flatten(2) if arity else m[..., None] for m in matrices(facts.select(index), atoms))
         asked = once(v).transpose(1, 2)
         valid += _product(once(v), asked)
         first += _product(x, asked)
