@@ -11,6 +11,9 @@ from kg.tables import aligned, page_width, rate_text
 #: Columns of a page on which everything is shown; on narrower ones what is kept, and of how many, is left out.
 WIDE: Final = 100
 
+#: Violation rate up to which a rule is confirmed unless errors of the facts, or a person, say otherwise.
+USUAL: Final = 0.10
+
 
 def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = None) -> list[str]:
     """Lines of a table: how each rule is referred to, what it says, and how it stands.
@@ -38,7 +41,7 @@ def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = 
         "in the data": [_share(data) for data in labels] if any(labels) else [],
         "broken, 95 %": [rate_text(evidence.interval) if evidence else "-" for evidence in told],
         "live": [f"{evidence.support:,}" if evidence else "-" for evidence in told] if page >= WIDE else [],
-        "standing": [rule.standing for rule in rules],
+        "standing": [_standing(rule) for rule in rules],
     }
     shown = [[head, *cells] for head, cells in columns.items() if cells]
     return aligned([list(row) for row in zip(*shown, strict=True)], wrapped=int(ids), width=page)
@@ -47,6 +50,20 @@ def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = 
 def _called(rule: Rule) -> str:
     """The name, or the whole text where the name is a piece of it."""
     return rule.text if rule.name.endswith(rule.id) else rule.name
+
+
+def _standing(rule: Rule) -> str:
+    """With the violation rate up to which it is confirmed, where errors of the facts explain more than the usual.
+
+    >>> from kg import Evidence, Ledger, parse
+    >>> told = Ledger(200, 40, 40, 0.2, (0.1, 0.24))
+    >>> _standing(Rule(parse("left_of(a, b) <-> right_of(b, a)"), Evidence(told, confirmed=True, tolerance=0.26)))
+    'confirmed to 26 %'
+    """
+    evidence = rule.evidence
+    if rule.standing != "confirmed" or evidence is None or evidence.tolerance <= USUAL:
+        return rule.standing
+    return f"confirmed to {evidence.tolerance:.0%}".replace("%", " %")
 
 
 def _share(ledger: Ledger | None) -> str:

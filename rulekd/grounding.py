@@ -282,6 +282,12 @@ def world(view: View, scene: int) -> World:
     if view.scenes is None:
         return World(size=len(real), facts=truths, invalid=invalid, diagonal=frozenset(diagonal))
     right, away, up = view.scenes.axes()[scene].tolist()
+    numbers: dict[str, float | str] = {
+        name: float(values[scene]) for name, values in view.scenes.scene_numbers.items() if values[scene].isfinite()
+    }
+    for name, codes in view.scenes.scene_categories.items():
+        if int(codes[scene]) >= 0:
+            numbers[name] = view.scenes.scene_category_names[name][int(codes[scene])]
     return World(
         size=len(real),
         facts=truths,
@@ -289,6 +295,7 @@ def world(view: View, scene: int) -> World:
         diagonal=frozenset(diagonal),
         objects=plain_objects(view.scenes, scene) if view.scenes.center is not None else (),
         view=(tuple(right), tuple(away), tuple(up)),
+        numbers=numbers,
     )
 
 

@@ -111,3 +111,21 @@ def test_a_predicate_without_a_tensor_is_named() -> None:
         ground(parse("abov(a, b) -> above(b, a)"), view)
     with pytest.raises(ArityError, match="arity 2"):
         ground(parse("above(a)"), view)
+
+
+def test_a_scene_read_back_as_a_world_keeps_the_words_and_numbers_of_the_scene() -> None:
+    scenes = Scenes(
+        mask=torch.tensor([[True, True], [True, False]]),
+        center=torch.zeros(2, 2, 3),
+        categories={"category": torch.tensor([[0, 1], [1, -1]])},
+        category_names={"category": ("chair", "desk")},
+        scene_numbers={"light": torch.tensor([0.5, torch.nan])},
+        scene_categories={"asked": torch.tensor([1, -1])},
+        scene_category_names={"asked": ("lamp", "desk")},
+    )
+    view = View(Facts({"target": torch.tensor([[False, True], [True, False]])}, mask=scenes.mask), scenes)
+    first, second = world(view, 0), world(view, 1)
+    assert (first.numbers, second.numbers) == ({"light": 0.5, "asked": "desk"}, {})
+    rule = parse("light() > 0 & target(a) <-> light() > 0 & category(a) = asked()")
+    assert count_in_world(rule, first).support == 1 == int(count(rule, view)[0][0])
+    assert count_in_world(rule, first).violations == 0 == int(count(rule, view)[1][0])

@@ -98,6 +98,7 @@ def record(rule: Rule) -> dict[str, Any]:
         "status": rule.status.value,
         "kind": rule.kind.value,
         "confirmed": evidence.confirmed if evidence else None,
+        "tolerance": evidence.tolerance if evidence else None,
         "entailed_by": list(rule.entailed_by),
     }
 
@@ -108,6 +109,9 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
     for rule in changed:
         graph = graph.accept(rule.id, reason) if status is Status.ACCEPTED else graph.reject(rule.id, reason)
     graph.save(file)
+    for rule in changed:
+        if rule.status not in (Status.SUGGESTED, status):
+            log(f"note: {rule.name}: it was {rule.status.value} before")
     if status is Status.ACCEPTED:
         for rule in changed:
             if doubt := _against(rule):

@@ -15,6 +15,9 @@ from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
 
+#: Pooled share of broken groundings on the discovery part up to which a candidate is proposed.
+SLACK = 0.15
+
 
 @dataclass(frozen=True)
 class Proposals:
@@ -64,7 +67,7 @@ class Discovery:
 
     facts: Facts
     images: Mapping[Transform, Facts] = field(default_factory=dict)
-    slack: float = 0.15
+    slack: float = SLACK
     least: int = MIN_SUPPORT
     trusted: Facts | None = None
     whole: Facts | None = None

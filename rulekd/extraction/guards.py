@@ -27,6 +27,7 @@ from scipy.stats import binom
 from torch import Tensor
 
 from kg import And, Atom, Formula, Implies
+from kg.normal import rename
 from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.refutation import EXCEPTIONS
@@ -84,7 +85,7 @@ def _of_atoms(seen: Discovery, atoms: Sequence[Atom], width: int) -> Proposals:
         return found + Proposals((), 0, notes=(f"second {what}: not examined, {why}",))
     loose = _loose(seen, _counted(seen, double, atoms, width), useless)
     second = _guarded(seen, loose, atoms, useless, PAIR, f"second {what}", width)
-    known = [_parts(law) for law in found.formulas]
+    known = [parts for law in found.formulas for parts in (_parts(law), _parts(rename(law, TURNED)))]
     longer = tuple(law for law in second.formulas if not any(_within(part, _parts(law)) for part in known))
     return found + replace(second, formulas=longer)
 

@@ -31,7 +31,7 @@ from rulekd.extraction.conjunctions import conjunctions
 from rulekd.extraction.counting import check_size
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.definitions import definitions
-from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.discovery import SLACK, Discovery, Proposals
 from rulekd.extraction.doubt import Suspicions, suspicions
 from rulekd.extraction.evidence import LEVEL, MIN_SUPPORT, MIN_UNITS, Bar, Judged, affordable, confirm
 from rulekd.extraction.intervals import Answers, assessed
@@ -72,6 +72,10 @@ UNCOUNTED = ("conjunctions", "concepts", "transforms", *FITTED)
 TOLERANCE = 0.10
 
 
+#: How far beyond a tolerance that somebody names the share on the discovery part may lie.
+BEYOND = 1.25
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked for. tolerance: largest violation rate of a law; stated: somebody named it. families: in the order
@@ -95,6 +99,11 @@ class Request:
                 raise unknown("family", name, FAMILIES)
         chosen = tuple(name for name in FAMILIES if name in (families or FAMILIES))
         return cls(float(limit), tolerance is not None, chosen, families is not None)
+
+    @property
+    def slack(self) -> float:
+        """Pooled share of broken groundings up to which a candidate is proposed: above the tolerance that is named."""
+        return max(SLACK, BEYOND * self.tolerance) if self.stated else SLACK
 
 
 @dataclass(frozen=True)
@@ -135,13 +144,15 @@ def read(
     seen = (~confirmation).nonzero().flatten()
     found = suspicions(whole.facts.select(seen))
     source = _source(whole.facts, whole.images, whole.scenes, found)
-    given = replace(_discovery(source, seen), ask=ask, watch=watch, unasked=not asked.named)
+    given = replace(_discovery(source, seen), slack=asked.slack, ask=ask, watch=watch, unasked=not asked.named)
     parts = [given]
     data = None
     if whole.labels is not None:
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(replace(_discovery(data, seen), slack=ERROR_CAP, watch=watch, unasked=not asked.named))
+        parts.append(
+            replace(_discovery(data, seen), slack=max(ERROR_CAP, asked.slack), watch=watch, unasked=not asked.named)
+        )
     few = _few(whole, given)
     origin, counted = _propose(parts, few, asked.families, provenance, watch)
     bar = Bar(asked.tolerance, asked.stated, confirmation, sum(proposals.examined for _, proposals in counted))

@@ -30,7 +30,7 @@ from kg.formulas import And, Or, walk
 from kg.normal import free_variables, rename
 from rulekd.extraction.amounts import amounts
 from rulekd.extraction.columns import Column, Sites, bases, midway_columns, simple_columns
-from rulekd.extraction.definitions import bare_objects, drawn, rising_printed, weights
+from rulekd.extraction.definitions import drawn, rising_printed, weights
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.disjunctions import Cut, Sample
 from rulekd.extraction.growth import Grown, front
@@ -196,13 +196,10 @@ def _literal(column: Column, cut: Cut) -> Formula:
 
 
 def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:
-    """(question, front, number of columns, 0) of every class of objects that what is around them tells.
-
-    Objects with geometry are left to definitions.
-    """
+    """(question, front, number of columns, 0) of every class of objects that what is around them tells."""
     facts = seen.said
     scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
-    if not bare_objects(scenes) or 2 not in seen.arities():
+    if 2 not in seen.arities():
         return
     sites = sites_of(facts, scenes, ("a",))
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]

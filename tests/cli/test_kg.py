@@ -49,7 +49,7 @@ def test_lists_axioms_and_on_request_all(file: Path) -> None:
 def test_json_is_the_promised_object(file: Path) -> None:
     rules = rulekd("kg", "list", file, "--json", "--all").value["rules"]
     assert len(rules) == 4
-    keys = "id name text confidence rate interval support status kind confirmed entailed_by"
+    keys = "id name text confidence rate interval support status kind confirmed tolerance entailed_by"
     assert [" ".join(rule) for rule in rules] == [keys] * 4
     inverse = next(rule for rule in rules if rule["text"] == INVERSE)
     assert inverse["confidence"] == 199 / 200
@@ -140,6 +140,7 @@ def test_accepting_says_what_speaks_against_a_rule(file: Path) -> None:
     assert len(notes) == 2, "the inverse is confirmed and nothing denies it"
     assert notes[0].startswith("note: transitive(left_of): not confirmed at a tolerance of 2.0 %: 4 of 10 live")
     assert notes[1].startswith("note: implies(near, left_of): the labels break it in 90 of 180 live groundings")
+    assert rulekd("kg", "reject", file, TRANSITIVE).err == "note: transitive(left_of): it was accepted before\n"
     assert rulekd("kg", "reject", file, TRANSITIVE).err == ""
 
 

@@ -99,3 +99,18 @@ def test_two_guards_that_each_leave_most_in(second: str) -> None:
     assert [rule.formula for rule in graph.axioms() if rule.evidence is not None and rule.evidence.confirmed] == [
         graph.rule(law).formula
     ]
+
+
+@pytest.mark.parametrize("share", [0.76, 0.9])
+def test_a_second_guard_is_not_the_first_one_read_the_other_way(share: float) -> None:
+    """good(a) & p(b, a) & good(b) -> q(b, a) says no more than p(a, b) & good(a) -> q(a, b)."""
+    graph = rulekd.mine(guarded(6, share), tolerance=0.25)
+    assert {rule.text for rule in graph.rules()} <= {"p(a, b) & good(a) -> q(a, b)", "p(a, b) -> q(a, b)"}
+    assert "p(a, b) & good(a) -> q(a, b)" in {rule.text for rule in graph.rules()}
+
+
+def test_a_named_tolerance_is_what_a_law_may_cost() -> None:
+    made = relations(7, p=0.3, q=0.2, e=0.18, n=0.5, good=0.8)
+    facts = Facts({**made, "q": torch.where(made["p"], ~made["e"], made["q"]), "e": made["n"]})
+    assert confirmed(rulekd.mine(facts)) == []
+    assert confirmed(rulekd.mine(facts, tolerance=0.25)) == ["p(a, b) -> q(a, b)"]
