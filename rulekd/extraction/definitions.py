@@ -117,6 +117,8 @@ def fronts(
 ) -> list[Printed]:
     """The best printed formula of each size, shortest first, each better than all before."""
     columns = list(columns)
+    if not columns:
+        return []
     searched = drawn(question.truth)
     grown = front(_sample(question, columns, searched), literals, disjuncts)
     if grown and grown[-1].score < SLANTED_BELOW:

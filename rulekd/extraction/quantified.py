@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Exists, ForAll, Formula, Not
-from kg.formulas import And, Or, walk
+from kg.formulas import Or, walk
 from kg.normal import free_variables, rename
 from rulekd.extraction.amounts import amounts
 from rulekd.extraction.columns import Column, Sites, bases, midway_columns, simple_columns
@@ -36,7 +36,7 @@ from rulekd.extraction.disjunctions import Cut, Sample
 from rulekd.extraction.growth import Grown, front
 from rulekd.extraction.pairs import exclusive_sets
 from rulekd.extraction.printing import literal_of
-from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, narrowed, sites_of, told
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, joint, narrowed, sites_of, told
 from rulekd.extraction.thresholds import simplest
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -177,10 +177,9 @@ def existing(columns: Sequence[Column], grown: Grown, variables: tuple[str, ...]
         literals = [*kind, *(_literal(columns[cut.column], cut) for cut in conjunction)]
         inner = [one for one in literals if not variables or set(variables) & set(free_variables(one))]
         outer = [one for one in literals if one not in inner]
-        body = inner[0] if len(inner) == 1 else And(tuple(inner))
-        whole = [*outer, Exists(variables, body)] if variables else inner
+        whole = [*outer, Exists(variables, joint(*inner))] if variables and inner else [*outer, *inner]
         whole.sort(key=lambda one: any(isinstance(part, Exists | ForAll) for part in walk(one)))
-        parts.append(whole[0] if len(whole) == 1 else And(tuple(whole)))
+        parts.append(joint(*whole))
     joined = parts[0] if len(parts) == 1 else Or(tuple(parts))
     return Not(joined) if grown.negated else joined
 

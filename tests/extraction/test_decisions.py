@@ -191,3 +191,11 @@ def test_comparisons_say_no_words_that_are_not_there() -> None:
     text = decided(scenes, truth)
     assert text == 'head(a) = "star"'
     assert all(isinstance(part, Compare) for part in walk(parse(text)))
+
+
+def test_rows_of_which_nothing_is_known_everywhere_are_told_by_nothing() -> None:
+    weight = torch.rand(60, 1)
+    weight[0, 0] = torch.nan
+    scenes = Scenes(mask=torch.ones(60, 1, dtype=torch.bool), numbers={"weight": weight})
+    facts = Facts({"heavy": torch.rand(60, 1) > 0.5}, mask=scenes.mask)
+    assert decisions(Discovery(facts, scenes=scenes)).formulas == ()

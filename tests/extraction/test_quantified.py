@@ -133,3 +133,18 @@ def test_a_network_s_class_is_confirmed_and_trains_a_student() -> None:
         assert gradient is not None
         assert bool(gradient.isfinite().all())
         assert float(gradient.abs().sum()) > 0
+
+
+def test_a_class_that_a_number_of_the_scene_tells_speaks_of_no_object() -> None:
+    """A body of two variables may be left with literals about the scene alone."""
+    generator = torch.Generator().manual_seed(4)
+    mask = torch.ones(80, 2, dtype=torch.bool)
+    light = torch.rand(80, generator=generator)
+    touch = torch.rand(80, 2, 2, generator=generator) < 0.5
+    bright = (light > 0.4) ^ (torch.rand(80, generator=generator) < 0.1)
+    scenes = Scenes(
+        mask=mask, numbers={"weight": torch.rand(80, 2, generator=generator)}, scene_numbers={"light": light}
+    )
+    found = decisions(Discovery(Facts({"bright": bright, "touch": touch}, mask=mask), scenes=scenes)).formulas
+    assert found
+    assert all(parse(str(one)) == one for one in found)
