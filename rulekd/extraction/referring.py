@@ -8,7 +8,7 @@ own, with the room as its group; its *words* are what is true of the whole scene
 attribute of the scene. For each word, and for two of them where one does not do, the referent is told by
 
 - *superlatives*: how many others of a kind come before it in some order, none ("leftmost"), exactly one ("second"), or
-  at most so many. An order is a number of one object, a length from it to an anchor, or a relation;
+  two ("third"). An order is a number of one object, a length from it to an anchor, or a relation;
 - *comparatives*: an anchor, or two of them, beside which thresholds hold ("left of the table", "between the chairs").
 
 Kinds are predicates of one object, words of its attributes, the kind that the scene names (``category(b) = asked()``),
@@ -51,8 +51,8 @@ PICKS = 0.9
 #: Literals of one formula; objects of a kind in a scene up to which it may be an anchor.
 BODY, ANCHORS = 5, 3.0
 
-#: Kinds that are tried as anchors, and objects that may come before the referent: one at most beside an anchor.
-MOST_ANCHORS, BEFORE, BESIDE = 8, 2, 1
+#: Kinds that are tried as anchors; objects that a formula may speak of, the referent and the anchor included.
+MOST_ANCHORS, SPOKEN = 8, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,18 +151,19 @@ def _told(
     searched = drawn(question.truth)
     some = question.sites.at(searched)
     pointed, worded = _kinds(facts, some, name)
-    deep = len(scenes) * scenes.mask.shape[1] ** 3 <= LARGEST  # so many triples judge one formula of three objects
+    # So many groundings judge one formula of so many objects.
+    most = max(k for k in range(2, SPOKEN + 1) if k == 2 or len(scenes) * scenes.mask.shape[1] ** k <= LARGEST)
     printed: list[Printed] = []
     examined = 0
     for kinds in (pointed, [*pointed, *worded]):
         if best(printed) < ENOUGH:
-            columns = list(_orders(facts, some, name, kinds, deep))
+            columns = list(_orders(facts, some, name, kinds, most))
             if columns:
                 more = _Search.of(question, searched, columns).printed(question, facts)
                 printed, examined = rising_printed([*printed, *more]), examined + len(columns)
         if brief:
             return (question, printed), examined
-    for count in (1, 2) if deep else (1,):
+    for count in (1, 2)[: most - 1]:
         if best(printed) < ENOUGH:
             more, made = _beside(question, facts, searched, _anchors(pointed, count) or _anchors(worded, count))
             printed, examined = rising_printed([*printed, *more]), examined + made
@@ -236,27 +237,27 @@ def _simple(sample: Sample, grown: Grown) -> Grown:
 # ------------------------------------------------------------------------------- superlatives
 
 
-def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], deep: bool) -> Iterator[Column]:
+def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], most: int) -> Iterator[Column]:
     """What is true of the object itself, and how many others of each kind come before it in each order.
 
-    deep: may formulas speak of three objects?
+    most: objects that a formula may speak of.
     """
-    before = BEFORE if deep else 1
+    others = ("b", "c", "d")[: most - 1]
     yield from simple_columns(bases(sites), sites)
     yield from atoms(facts, sites, {name})
     for kind in kinds:
         yield from columns_of(kind, ("b", "c"), 1)
     for order in (*related(facts, sites, "b", {name}), *_ranks(facts, sites)):
-        yield from columns_of(order, ("b", "c"), before)
+        yield from columns_of(order, others, len(others))
         for kind in kinds:
-            yield from columns_of(both(kind, order), ("b", "c"), before)
+            yield from columns_of(both(kind, order), others, len(others))
     for order, kind in product(related(facts, sites, "b", {name}, denied=True), kinds):
         for column in columns_of(both(kind, order), ("b",), 1):
             assert isinstance(column.left, Formula)
             yield replace(column, left=opposite_of(column.left), values=1 - column.values)
-    for order in _lengths(facts, sites, kinds) if deep else ():
+    for order in _lengths(facts, sites, kinds) if most > 2 else ():
         for kind in kinds:
-            yield from columns_of(both(kind, order), ("b",), BESIDE, ("c",))
+            yield from columns_of(both(kind, order), ("b", "d")[: most - 2], most - 2, ("c",))
 
 
 def _kinds(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], list[Property]]:

@@ -241,3 +241,32 @@ def test_told_reads_words_and_anchors_as_the_reference_does() -> None:
     nearest = (scenes.scene_categories["said"] == 0)[sites.scene].numpy()
     true = sites.read(facts.values["target"]) > 0
     assert (told(body, sites, facts) == (true & nearest)).all()
+
+
+def test_ordinals_count_those_that_come_before() -> None:
+    draw = torch.Generator().manual_seed(6)
+    center = torch.rand(400, 8, 3, generator=draw) * 5
+    anchor = torch.nn.functional.one_hot(torch.randint(8, (400,), generator=draw), 8).bool()
+    asked = (torch.rand(400, 8, generator=draw) < 0.6) & ~anchor
+    nearest = torch.rand(400, generator=draw) < 0.5
+    away = (torch.cdist(center, center) * anchor[:, None]).sum(2)
+
+    def ranked(values: Tensor, place: int) -> Tensor:
+        order = values.masked_fill(~asked, torch.inf).argsort(1)
+        return torch.nn.functional.one_hot(order[:, place], 8).bool() & asked
+
+    target = torch.where(nearest[:, None], ranked(away, 1), ranked(center[..., 0], 2))
+    facts = Facts({"target": target, "asked": asked, "anchor": anchor, "nearest": nearest, "left": ~nearest})
+    found = referring(Discovery(facts, scenes=Scenes(mask=asked | True, center=center)))
+    wanted = {
+        "left": "(exists b, c: asked(b) & x(a) > x(b) & asked(c) & x(a) > x(c))"
+        " & ~(exists b, c, d: asked(b) & x(a) > x(b) & asked(c) & x(a) > x(c) & asked(d) & x(a) > x(d))",
+        "nearest": "(exists b, c: asked(b) & anchor(c) & distance(a, c) > distance(b, c))"
+        " & ~(exists b, d, c: asked(b) & anchor(c) & distance(a, c) > distance(b, c)"
+        " & asked(d) & distance(a, c) > distance(d, c))",
+    }
+    by_word = {str(one).split("()")[0]: one for one in found.formulas}
+    assert set(by_word) == set(wanted)
+    for word, text in wanted.items():
+        planted_one = parse(f"{word}() & target(a) <-> {word}() & asked(a) & {text}")
+        assert kg.canonical(by_word[word]) == kg.canonical(planted_one), by_word[word]
