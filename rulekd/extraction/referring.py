@@ -51,8 +51,9 @@ PICKS = 0.9
 #: Literals of one formula; objects of a kind in a scene up to which it may be an anchor.
 BODY, ANCHORS = 5, 3.0
 
-#: Kinds that are tried as anchors; objects that a formula may speak of, the referent and the anchor included.
-MOST_ANCHORS, SPOKEN = 8, 4
+#: Kinds that are tried as anchors; objects that a formula may speak of, the referent and the anchor included; scenes
+#: that are enough to judge it on.
+MOST_ANCHORS, SPOKEN, SCENES = 8, 4, 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +140,10 @@ def _told(
     brief: only the first of the steps, which are gone until one tells the referent: superlatives among kinds that the
     utterance points at, then among all kinds that have a word, then one anchor, then two.
     """
+    chosen, most = _affordable(words.holds.nonzero().flatten(), scenes.mask.shape[1])
+    facts, scenes = facts.select(chosen), scenes.select(chosen)
     sites = sites_of(facts, scenes, ("a",))
-    asked = words.holds[sites.scene].cpu().numpy()
-    kept = (asked & (sites.read(facts.validity(name)) > 0)).nonzero()[0]
+    kept = (sites.read(facts.validity(name)) > 0).nonzero()[0]
     true = sites.read(facts.crisp(name)) > 0
     if not MIN_SUPPORT <= int(true[kept].sum()) < len(kept):
         return None, 0
@@ -151,8 +153,6 @@ def _told(
     searched = drawn(question.truth)
     some = question.sites.at(searched)
     pointed, worded = _kinds(facts, some, name)
-    # So many groundings judge one formula of so many objects.
-    most = max(k for k in range(2, SPOKEN + 1) if k == 2 or len(scenes) * scenes.mask.shape[1] ** k <= LARGEST)
     printed: list[Printed] = []
     examined = 0
     for kinds in (pointed, [*pointed, *worded]):
@@ -168,6 +168,18 @@ def _told(
             more, made = _beside(question, facts, searched, _anchors(pointed, count) or _anchors(worded, count))
             printed, examined = rising_printed([*printed, *more]), examined + made
     return (question, printed), examined
+
+
+def _affordable(chosen: Tensor, width: int) -> tuple[Tensor, int]:
+    """(scenes, most): fewer of the scenes where there are too many to judge formulas of so many objects on.
+
+    most: as many objects as LARGEST groundings of them leave SCENES scenes for, or all; two in any case.
+    """
+    for most in range(SPOKEN, 2, -1):
+        room = LARGEST // width**most
+        if room >= min(len(chosen), SCENES):
+            return chosen[:: -(-len(chosen) // room)] if len(chosen) else chosen, most
+    return chosen, 2
 
 
 @dataclass(frozen=True, eq=False)
