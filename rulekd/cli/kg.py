@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kg import Citation, Hunt, KnowledgeGraph, Probes, Rule, Status, in_words
+from kg import Citation, Definition, Hunt, KnowledgeGraph, Probes, Rule, Status, in_words
 from kg.listing import rule_table
-from kg.tables import fields
+from kg.tables import fields, how_many, percent
 from rulekd.cli.completing import rule_names
 from rulekd.cli.manners import JsonFlag, answer, log, overview
 
@@ -153,6 +153,7 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
             ("data", str(evidence.data or "")),
             ("discovery", str(evidence.discovery or "")),
             ("tested", f"{evidence.tested}; {evidence.examined:,} candidates of all families were examined"),
+            *_definition(evidence.definition),
             ("kept by", "\n".join(map(_citation, evidence.examples))),
             ("broken by", "\n".join(map(_citation, evidence.counterexamples))),
             *_hunt(evidence.hunt),
@@ -161,6 +162,23 @@ def _details(graph: KnowledgeGraph, rule: Rule) -> str:
     origin = f"{provenance.source}, family {provenance.family}" if provenance.family else provenance.source
     lines += [("origin", origin), ("time", provenance.time), ("by", provenance.who), ("reason", provenance.why)]
     return fields(lines)
+
+
+def _definition(definition: Definition | None) -> list[tuple[str, str]]:
+    """How well it tells what it defines; what (.., ..) leaves open, what [.., ..] estimates; the best of each size."""
+    if definition is None:
+        return []
+    measured = (("the teacher's answers", definition.fidelity), ("the labels", definition.truth))
+    front = [
+        f"{percent(one.fidelity)} with {how_many(one.literals, 'literal')}: {one.text}" for one in definition.front
+    ]
+    return [
+        ("macro-F1", " and ".join(f"{percent(value)} of {whose}" for whose, value in measured if value is not None)),
+        ("thresholds", "\n".join(f"{one.literal}: {one}" for one in definition.thresholds)),
+        ("best by size", "\n".join(front)),
+        ("chosen", definition.why),
+        ("asked", f"{how_many(definition.queries, 'made row')}" if definition.queries else ""),
+    ]
 
 
 def _hunt(hunt: Hunt | None) -> list[tuple[str, str]]:

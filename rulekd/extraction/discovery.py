@@ -44,7 +44,7 @@ class Proposals:
         return Proposals(
             self.formulas + other.formulas,
             self.examined + other.examined,
-            {**self.definitions, **other.definitions},
+            {**other.definitions, **self.definitions},  # of one formula what was found first, by the network
             self.triples + other.triples,
             self.tables + other.tables,
             self.notes + other.notes,

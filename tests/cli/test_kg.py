@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kg import Evidence, KnowledgeGraph, Ledger, Rule, Status, Vocabulary, parse
+from kg import Choice, Definition, Evidence, KnowledgeGraph, Ledger, Rule, Status, Threshold, Vocabulary, parse
 from tests.cli.shell import assert_refused, fresh_rulekd, rulekd, seconds_of_a_process
 
 WORDS = Vocabulary({"left_of": 2, "right_of": 2, "near": 2})
@@ -149,3 +149,22 @@ def test_scenes_are_no_graph_and_a_graph_is_no_scenes(file: Path, tmp_path: Path
     scenes.write_text('{"id": 1}\n{"id": 2}\n', encoding="utf-8")
     assert_refused(rulekd("kg", "list", scenes), "is not a knowledge graph, but may be scenes", "rulekd saved")
     assert_refused(rulekd("scenes", "show", file), "is a graph and holds no scenes", "the scenes")
+
+
+def test_a_definition_is_shown_with_what_was_measured_and_what_else_there_was(file: Path) -> None:
+    known = Definition(
+        fidelity=0.991,
+        truth=1.0,
+        thresholds=(Threshold("x(a) - x(b) <= 0.5", 0.5, 0.48, 0.51, unit="m"),),
+        front=(Choice("x(a) <= x(b)", 1, 0.83), Choice("x(a) - x(b) <= 0.5", 1, 0.991)),
+        why="1 literal: no other formula found has fewer errors",
+        queries=1,
+    )
+    meant = parse("near(a, b) <-> x(a) - x(b) <= 0.5")
+    evidence = Evidence(Ledger(200, 1, 40, 0.01, (0.001, 0.04)), definition=known)
+    KnowledgeGraph.load(file).add(Rule(meant, evidence=evidence)).save(file)
+    shown = rulekd("kg", "show", file, str(meant)).out
+    assert "macro-F1      99.1 % of the teacher's answers and 100 % of the labels\n" in shown
+    assert "thresholds    x(a) - x(b) <= 0.5: 0.5 m in [0.48, 0.51]\n" in shown
+    assert "best by size  83.0 % with 1 literal: x(a) <= x(b)\n              99.1 % with 1 literal: x(a)" in shown
+    assert "chosen        1 literal: no other formula found has fewer errors\nasked         1 made row\n" in shown

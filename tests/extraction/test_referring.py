@@ -270,3 +270,23 @@ def test_ordinals_count_those_that_come_before() -> None:
     for word, text in wanted.items():
         planted_one = parse(f"{word}() & target(a) <-> {word}() & asked(a) & {text}")
         assert kg.canonical(by_word[word]) == kg.canonical(planted_one), by_word[word]
+
+
+def test_what_is_known_of_a_formula_is_about_the_network_though_the_labels_say_the_same() -> None:
+    """The network errs in a tenth of the utterances, the labels never: both lead to one formula."""
+    facts, scenes = planted({"tallest": AMONG["tallest"]} | {"leftmost": AMONG["leftmost"]}, seed=3)
+    target = facts.values["target"]
+    errs = torch.rand(len(target), 1, generator=torch.Generator().manual_seed(1)) < 0.1
+    said = torch.where(errs, target.roll(1, dims=1) & scenes.mask, target)
+    labelled = replace(scenes, labels={"target": target}, tensors={"said": said.float()})
+    network = rulekd.Predictor(
+        torch.nn.Identity(),
+        {"target": 1},
+        inputs=lambda some: some.tensors["said"][:, : some.mask.shape[1]],
+        outputs=lambda result: {"target": 20.0 * result - 10.0},
+    )
+    for rule in rulekd.extract(network, SceneSet(labelled), families=["referring"]).rules():
+        assert rule.evidence is not None
+        assert rule.evidence.definition is not None
+        assert rule.evidence.definition.truth == 1.0
+        assert 0.85 < max(one.fidelity for one in rule.evidence.definition.front) < 0.99
