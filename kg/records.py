@@ -153,6 +153,7 @@ def _plain_world(world: World) -> Plain:
         "objects": [plain(thing) for thing in world.objects],
         "view": plain(world.view),
         "numbers": plain(world.numbers),
+        **({} if world.placed else {"placed": False}),
     }
 
 
@@ -162,7 +163,7 @@ def _plain_facts(facts: Mapping[str, Any]) -> Plain:
 
 def _restore_world(data: Any, where: str) -> World:
     keys = {"size", "facts", "invalid", "diagonal", "objects", "view", "numbers"}
-    if _expect(dict, data, where).keys() != keys:
+    if _expect(dict, data, where).keys() - {"placed"} != keys:
         raise FileFormatError(f"{where} has the entries {sorted(data)} where {sorted(keys)} belong")
     hints = _hints(World)
     return World(
@@ -173,6 +174,7 @@ def _restore_world(data: Any, where: str) -> World:
         objects=_restore(tuple[Object, ...], data["objects"], f"{where}.objects"),
         view=_restore(hints["view"], data["view"], f"{where}.view"),
         numbers=_restore(hints["numbers"], data["numbers"], f"{where}.numbers"),
+        placed=restore(bool, data.get("placed", True), f"{where}.placed"),
     )
 
 

@@ -58,6 +58,7 @@ class World:
     arity 0 is the empty tuple. diagonal: the predicates with a meaning when an object is named twice.
     invalid: per predicate the tuples about which nothing is known. objects: boxes and attributes, needed by
     comparisons only. view: rows right, away, up in the coordinates of the objects. numbers: those of the scene itself.
+    placed: are the objects somewhere? The rows of a table have attributes alone.
 
     >>> world = World(3, {"left_of": {(0, 1), (1, 2)}})
     >>> from kg import parse
@@ -72,6 +73,7 @@ class World:
     objects: tuple[Object, ...] = ()
     view: View = IDENTITY
     numbers: Mapping[str, float | str] = field(default_factory=dict)
+    placed: bool = True
 
     def __post_init__(self) -> None:
         if self.size < 0:
@@ -310,6 +312,11 @@ def _feature(name: str, indices: Tuple, world: World) -> float | str:
     if name in TERMS:
         if len(objects) != TERMS[name].arity:
             raise FormulaError(f"term {name!r} takes {TERMS[name].arity} objects and is given {len(objects)}")
+        if not world.placed:
+            raise FormulaError(
+                f"{name!r} is read off boxes, and the objects of this world have attributes alone",
+                hint="Give it objects with boxes.",
+            )
         return TERMS[name].read(objects, world.view)
     attributes = objects[0].attributes
     if len(objects) != 1 or name not in attributes:

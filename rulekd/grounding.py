@@ -293,14 +293,20 @@ def world(view: View, scene: int) -> World:
         facts=truths,
         invalid=invalid,
         diagonal=frozenset(diagonal),
-        objects=plain_objects(view.scenes, scene) if view.scenes.center is not None else (),
+        objects=plain_objects(view.scenes, scene) if _described(view.scenes) else (),
         view=(tuple(right), tuple(away), tuple(up)),
         numbers=numbers,
+        placed=view.scenes.center is not None,
     )
 
 
+def _described(scenes: Scenes) -> bool:
+    """Is anything known of objects but that they are there?"""
+    return scenes.center is not None or bool(scenes.numbers or scenes.categories)
+
+
 def plain_objects(scenes: Scenes, scene: int) -> tuple[Object, ...]:
-    """The real objects of one scene as plain boxes with their attributes."""
+    """The real objects of one scene as plain boxes with their attributes; without places all at the origin."""
     made = []
     for place_of in scenes.mask[scene].nonzero().flatten().tolist():
         attributes: dict[str, float | str] = {
@@ -311,6 +317,6 @@ def plain_objects(scenes: Scenes, scene: int) -> tuple[Object, ...]:
             if code >= 0:
                 attributes[name] = scenes.category_names[name][code]
         size = (0.0, 0.0, 0.0) if scenes.size is None else tuple(scenes.size[scene, place_of].tolist())
-        center = tuple(scenes["center"][scene, place_of].tolist())
+        center = (0.0, 0.0, 0.0) if scenes.center is None else tuple(scenes.center[scene, place_of].tolist())
         made.append(Object(center, size, float(scenes.headings()[scene, place_of]), attributes))
     return tuple(made)

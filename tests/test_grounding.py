@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg import ArityError, UnknownNameError, parse
+from kg import ArityError, FormulaError, UnknownNameError, parse
 from kg.formulas import Formula
+from kg.records import plain, restore
 from kg.worlds import World
 from kg.worlds import count as count_in_world
 from rulekd.facts import Facts
@@ -129,3 +130,22 @@ def test_a_scene_read_back_as_a_world_keeps_the_words_and_numbers_of_the_scene()
     rule = parse("light() > 0 & target(a) <-> light() > 0 & category(a) = asked()")
     assert count_in_world(rule, first).support == 1 == int(count(rule, view)[0][0])
     assert count_in_world(rule, first).violations == 0 == int(count(rule, view)[1][0])
+
+
+def test_a_row_read_back_as_a_world_keeps_its_attributes_and_has_no_place() -> None:
+    scenes = Scenes(
+        mask=torch.ones(2, 1, dtype=torch.bool),
+        numbers={"weight": torch.tensor([[1.0], [3.0]])},
+        categories={"middle": torch.tensor([[0], [1]])},
+        category_names={"middle": ("x", "o")},
+    )
+    view = View(Facts({"wins": torch.tensor([[True], [False]])}), scenes)
+    rule = parse('wins(a) <-> middle(a) = "x" & weight(a) < 2')
+    for scene in (0, 1):
+        row = world(view, scene)
+        assert not row.placed
+        assert count_in_world(rule, row).violations == int(count(rule, view)[1][scene]) == 0
+        assert count_in_world(rule, row).support == int(count(rule, view)[0][scene])
+        assert restore(World, plain(row), "row") == row
+        with pytest.raises(FormulaError, match="attributes alone"):
+            count_in_world(parse("x(a) > 0 -> wins(a)"), row)
