@@ -36,7 +36,7 @@ def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = 
     labels = [None if evidence is None else evidence.data for evidence in told]
     columns = {
         "id": [rule.id for rule in rules] if ids else [],
-        "rule": [_called(rule) for rule in rules],
+        "rule": [called(rule) for rule in rules],
         "kept": [_share(said) for said in answers] if page >= WIDE else [],
         "in the data": [_share(data) for data in labels] if any(labels) else [],
         "broken, 95 %": [rate_text(evidence.interval) if evidence else "-" for evidence in told],
@@ -47,8 +47,8 @@ def rule_table(rules: Sequence[Rule], *, ids: bool = False, width: int | None = 
     return aligned([list(row) for row in zip(*shown, strict=True)], wrapped=int(ids), width=page)
 
 
-def _called(rule: Rule) -> str:
-    """The name, or the whole text where the name is a piece of it."""
+def called(rule: Rule) -> str:
+    """How a rule is shown: its name, or the whole text where the name is a piece of it."""
     return rule.text if rule.name.endswith(rule.id) else rule.name
 
 

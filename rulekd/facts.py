@@ -54,6 +54,9 @@ class Facts:
             )
         if not self.values:
             raise RulekdError("facts without predicates", hint="Give at least one tensor by predicate name.")
+        for name in self.values:
+            if not isinstance(name, str):
+                raise RulekdError(f"a predicate is called {name!r}", hint="Give names as words: 'left_of'.")
         for name, handed in (*self.values.items(), ("", self.mask)):
             if not isinstance(handed, Tensor) and (name or handed is not None):
                 what = f"values of {name!r} are" if name else "mask is"
@@ -76,6 +79,11 @@ class Facts:
         for name, valid in self.valid.items():
             if name not in self.values:
                 raise RulekdError(f"validity is given for {name!r}, which has no values", hint="Remove it.")
+            if not isinstance(valid, Tensor):
+                raise RulekdError(
+                    f"validity of {name!r} is a {type(valid).__name__}, no tensor",
+                    hint="Convert with torch.as_tensor.",
+                )
             if valid.dtype != torch.bool or valid.shape != self.values[name].shape:
                 raise RulekdError(
                     f"validity of {name!r} has shape {tuple(valid.shape)} and type {valid.dtype}; "
@@ -83,7 +91,7 @@ class Facts:
                     hint="Give a bool tensor of the same shape.",
                 )
         for name, threshold in self.thresholds.items():
-            if name not in self.values or not 0 <= threshold <= 1:
+            if name not in self.values or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
                 raise RulekdError(
                     f"threshold of {name!r} is {threshold!r}",
                     hint=f"Give a probability, 0 to 1, for one of {', '.join(self.values)}.",
@@ -92,6 +100,8 @@ class Facts:
             if name not in self.values:
                 raise unknown("predicate", name, self.values, where="a set of which exactly one holds names an ")
         for title, given in (("group", self.group), ("names", self.names)):
+            if given is not None and not isinstance(given, Sequence | Tensor):
+                raise RulekdError(f"{title} is a {type(given).__name__}", hint="Give a sequence, one entry a scene.")
             if given is not None and len(given) != batch:
                 raise RulekdError(f"{title} has {len(given)} entries for {batch} scenes", hint="Give one a scene.")
 

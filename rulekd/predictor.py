@@ -146,9 +146,15 @@ class Predictor:
             )
         wanted = (len(scenes),) + (scenes.mask.shape[1],) * arity
         if tuple(value.shape) != wanted:
+            wider = value.dim() == len(wanted) and all(n > m for n, m in zip(value.shape[1:], wanted[1:], strict=True))
             raise ArityError(
                 f"the network's logits for {name!r} have shape {tuple(value.shape)}; arity {arity} needs {wanted}",
-                hint="Check the vocabulary's arity, and that outputs() picks one channel.",
+                hint=(
+                    "Batches are cut to their largest scene: cut what inputs() takes, [:, :scenes.mask.shape[1]], "
+                    "or give the number of places that the network always answers for as slots."
+                    if wider and arity
+                    else "Check the vocabulary's arity, and that outputs() picks one channel."
+                ),
             )
         return value
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kg import Citation, Definition, Hunt, KnowledgeGraph, Probes, Rule, Status, in_words
-from kg.listing import rule_table
+from kg.listing import called, rule_table
 from kg.tables import fields, how_many, percent
 from rulekd.cli.completing import rule_names
 from rulekd.cli.manners import JsonFlag, answer, log, overview
@@ -117,7 +117,8 @@ def _decide(file: Path, refs: Sequence[str], status: Status, reason: str, as_jso
             if doubt := _against(rule):
                 log(f"note: {rule.name}: {doubt}")
     after = [graph.rule(rule.id) for rule in changed]
-    text = "\n".join(f"{rule.status.value}  {rule.name}  {rule.text}" for rule in after)
+    said = {rule.id: rule.text if called(rule) == rule.text else f"{rule.name}  {rule.text}" for rule in after}
+    text = "\n".join(f"{rule.status.value}  {said[rule.id]}" for rule in after)
     answer({"file": file, "rules": [record(rule) for rule in after]}, text, as_json=as_json)
 
 

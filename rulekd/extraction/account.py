@@ -36,7 +36,11 @@ def misread(facts: Facts) -> list[str]:
     """What was given in a form that hardly anybody means, or that no family reads."""
     notes = []
     for name, value in facts.values.items():
-        if value.dim() > 3:
+        if value.dim() == 4:
+            notes.append(
+                f"{name}: relations of 3 objects tell classes of scenes and referents, and are read no further"
+            )
+        elif value.dim() > 4:
             notes.append(f"{name}: relations of {value.dim() - 1} objects are read by no family")
         said = value[facts.validity(name)] if value.is_floating_point() else value.new_zeros(0)
         if len(said) and float(said.min()) >= 0 and float(said.max()) <= 1 and bool(((said > 0) & (said < 1)).any()):

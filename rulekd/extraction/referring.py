@@ -17,7 +17,7 @@ and its own (``category(b) = category(a)``). What tells the referent without any
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement, product
 
@@ -29,6 +29,7 @@ from torch import Tensor
 from kg import Atom, Formula
 from kg.formulas import Arithmetic, Compare, Comparison, Feature, Word
 from kg.normal import free_variables, rename
+from kg.tables import percent
 from rulekd.extraction.amounts import Property, both, columns_of, properties, related
 from rulekd.extraction.columns import Base, Column, Sites, bases, opposite_of, ratio, shared_words, simple_columns
 from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, weights
@@ -47,6 +48,9 @@ from rulekd.scenes.terms import compare, term
 
 #: Share of the scenes in which a referent is true of one object at most.
 PICKS = 0.9
+
+#: Macro-F1 of the best formula under which nothing is taken to tell a referent.
+TOLD = 0.9
 
 #: Literals of one formula; objects of a kind in a scene up to which it may be an anchor.
 BODY, ANCHORS = 5, 3.0
@@ -69,13 +73,26 @@ def referring(seen: Discovery) -> Proposals:
     found: list[tuple[Formula, bool]] = []
     about = {}
     examined = 0
+    untold: dict[Atom, dict[Formula, float]] = {}
     for question, printed, columns in seen.watch.while_time("referring", _questions(seen)):
         examined += columns
-        if printed:
+        if best(printed) >= TOLD:
             formula, known, worth = proposal(question, printed, columns)
             found.append((formula, worth))
             about[formula] = known
-    return gathered(found, about, examined)
+            for word in question.words:
+                untold.get(question.atom, {}).pop(word, None)
+        elif len(question.words) == 1:
+            untold.setdefault(question.atom, {})[question.words[0]] = best(printed)
+    return replace(gathered(found, about, examined), notes=tuple(_untold(untold)))
+
+
+def _untold(untold: Mapping[Atom, Mapping[Formula, float]]) -> Iterator[str]:
+    """For each referent the words that nothing tells, with the macro-F1 of the best formula."""
+    for atom, words in untold.items():
+        if words:
+            named = ", ".join(f"{word} ({percent(score)})" for word, score in words.items())
+            yield f"what {atom.predicate} refers to: no formula tells it under {named}, in brackets the best macro-F1"
 
 
 def _questions(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int]]:
@@ -98,8 +115,8 @@ def _questions(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int]]
                 unclear.append(one)
         for one, two in combinations(unclear, 2):
             found, columns = _told(name, _Words((*one.said, *two.said), one.holds & two.holds), facts, scenes)
-            if found is not None and best(found[1]) >= ENOUGH:
-                yield *found, columns
+            if found is not None:
+                yield found[0], found[1] if best(found[1]) >= ENOUGH else [], columns
 
 
 def _refers(name: str, facts: Facts) -> bool:

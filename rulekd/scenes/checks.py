@@ -87,6 +87,11 @@ def check_values(scenes: Scenes, built_in: tuple[str, ...]) -> None:
     for name, value in scenes.categories.items():
         wrong = (value < -1) | (value >= len(scenes.category_names[name]))
         _refuse(scenes, name, value, wrong, f"Categories are numbered 0 to {len(scenes.category_names[name]) - 1}.")
+    for name, value in scenes.scene_numbers.items():
+        _refuse_scene(scenes, name, value, value.isinf(), "Give finite numbers, NaN for what is unknown.")
+    for name, value in scenes.scene_categories.items():
+        last = len(scenes.scene_category_names[name]) - 1
+        _refuse_scene(scenes, name, value, (value < -1) | (value > last), f"Categories are numbered 0 to {last}.")
     if scenes.view is not None:
         _check_view(scenes, scenes.view)
     if scenes.object_ids is not None:
@@ -150,6 +155,12 @@ def _refuse(scenes: Scenes, title: str, value: Tensor, wrong: Tensor, hint: str)
         raise RulekdError(
             f"scene {scenes.names[place[0]]!r}, object {place[1]}: {title} is {value[place].item()}", hint=hint
         )
+
+
+def _refuse_scene(scenes: Scenes, title: str, value: Tensor, wrong: Tensor, hint: str) -> None:
+    if bool(wrong.any()):
+        place = int(wrong.nonzero()[0, 0])
+        raise RulekdError(f"scene {scenes.names[place]!r}: {title} is {value[place].item()}", hint=hint)
 
 
 def _check_view(scenes: Scenes, view: Tensor) -> None:

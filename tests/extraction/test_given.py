@@ -52,6 +52,11 @@ def test_a_tiny_tolerance_says_how_many_units_it_needs() -> None:
         (lambda: rulekd.Rules("nope.kg.json"), "kg"),
         (lambda: Facts({"r": torch.zeros(1, 2)}, thresholds={"r": 3}), "threshold of 'r' is 3"),
         (lambda: Facts({"r": torch.zeros(1, 2)}, thresholds={"q": 0.5}), "threshold of 'q'"),
+        (lambda: Facts({"r": torch.zeros(1, 2)}, thresholds={"r": "x"}), "threshold of 'r' is 'x'"),  # type: ignore[dict-item]
+        (lambda: Facts({"r": torch.zeros(1, 2)}, valid={"r": [1]}), "validity of 'r' is a list"),  # type: ignore[dict-item]
+        (lambda: Facts({"r": torch.zeros(1, 2)}, group=3), "group is a int"),  # type: ignore[arg-type]
+        (lambda: Facts({3: torch.zeros(1, 2)}), "a predicate is called 3"),  # type: ignore[dict-item]
+        (lambda: rulekd.mine(Facts({"r": torch.zeros(1, 2)}), families=3), "families are 3"),  # type: ignore[arg-type]
     ],
 )  # each ignored error is the mistake that is tested
 def test_what_is_no_network_no_rule_and_no_fact_is_told_so(call: Callable[[], object], said: str) -> None:

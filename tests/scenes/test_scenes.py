@@ -142,6 +142,16 @@ WRONG: dict[str, tuple[Callable[[Scenes], Scenes], str]] = {
     "negative": (lambda s: replace(s, size=-s["size"]).check(), "scene 'scene 0', object 0: size is -"),
     "infinite": (lambda s: replace(s, numbers={"weight": s["yaw"] / 0}).check(), "weight is -?inf"),
     "category": (lambda s: replace(s, categories={"shape": s["shape"] + 3}).check(), "shape is"),
+    "category of a scene": (
+        lambda s: replace(
+            s, scene_categories={"said": torch.tensor([0, 7, 1, -1])}, scene_category_names={"said": ("left", "right")}
+        ).check(),
+        "scene 'scene 1': said is 7",
+    ),
+    "number of a scene": (
+        lambda s: replace(s, scene_numbers={"light": torch.tensor([0.0, 1.0, torch.inf, torch.nan])}).check(),
+        "scene 'scene 2': light is inf",
+    ),
     "view": (lambda s: replace(s, view=s.axes() * 2).check(), "not a right-handed frame"),
     "left-handed": (lambda s: replace(s, view=s.axes()[:, [1, 0, 2]]).check(), "not a right-handed frame"),
     "twice": (lambda s: replace(s, numbers={"area": s["yaw"]}).check(), "'area' stands for two things"),
