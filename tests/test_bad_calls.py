@@ -177,8 +177,8 @@ TEACHERS: dict[str, Row] = {
     ),
     "answers about all places, of a batch that was cut": (
         lambda: rulekd.extract(network(each(lambda v: nn.functional.pad(v, (0, 2, 0, 2)))), masked(3)),
-        ("'left_of'", "(2, 5, 5)", "needs (2, 3, 3)", "cut what inputs() takes"),
-        "slots",
+        ("'left_of'", "(2, 5, 5)", "needs (2, 3, 3)"),
+        "cut what inputs() takes",
     ),
     "the wrong shape": (
         lambda: rulekd.extract(network(each(lambda v: v[..., None])), scenes()),

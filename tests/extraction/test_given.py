@@ -84,4 +84,4 @@ def test_what_is_given_in_a_form_that_nobody_means_is_noted() -> None:
     assert [note for note in notes if "torch.logit" in note] == [note for note in notes if note.startswith("near: all")]
     between = torch.rand(30, 4, 4, 4) < 0.5
     notes = rulekd.mine(Facts({"near": chances.logit(), "between": between})).notes
-    assert "between: relations of 3 objects are read by no family" in notes
+    assert "between: relations of 3 objects tell classes of scenes and referents, and are read no further" in notes
