@@ -61,17 +61,22 @@ def _folded(text: str, width: int) -> list[str]:
     return [line.replace("\0", " ") for line in lines] or [""]
 
 
-def fields(values: Sequence[tuple[str, str]]) -> str:
-    """One named value a line; values of several lines are indented under the first.
+def fields(values: Sequence[tuple[str, str]], page: int | None = None) -> str:
+    """One named value a line; values of several lines, or wider than the page, are indented under the first.
 
     >>> print(fields([("name", "near"), ("rate", "2 %")]))
     name  near
     rate  2 %
+    >>> fields([("text", "left_of(a, b) & left_of(b, c) -> left_of(a, c)")], page=44).splitlines()
+    ['text  left_of(a, b) & left_of(b, c) ->', '        left_of(a, c)']
     """
     width = max((len(name) for name, _ in values), default=0)
-    return "\n".join(
-        f"{name:{width}}  " + value.replace("\n", "\n" + " " * (width + 2)) for name, value in values if value
-    )
+    room = max((page_width() if page is None else page) - width - 2, WIDEST // 2)
+    told = []
+    for name, value in values:
+        lines = [part for line in value.split("\n") for part in _folded(line, room)] if value else []
+        told += [f"{name if not place else '':{width}}  {line}" for place, line in enumerate(lines)]
+    return "\n".join(told)
 
 
 def percent(fraction: float | None) -> str:
