@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from kg import Rule
 from kg.tables import percent
 from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
@@ -100,9 +101,25 @@ def outcome(
     examined = sum(one.examined for one in looked.values())
     proposed = sum(len(one.formulas) for one in looked.values())
     notes.append(f"{proposed:,} of {examined:,} candidates were proposed" + (f": {each}" if each else ""))
+    if not confirmed and judged.rules and not bar.exploring:
+        notes.append(f"nearest of those listed: {_nearest(judged.rules)}")
     if not confirmed and judged.nearest:
         notes.append(f"nearest miss, of those not listed: {judged.nearest}")
     return notes
+
+
+def _nearest(rules: Sequence[Rule]) -> str:
+    """The rule of which the level is nearest to being shown, and the p-values of its tests."""
+
+    def level(rule: Rule) -> float:
+        return 1.0 if rule.evidence is None or rule.evidence.level_p is None else rule.evidence.level_p
+
+    rule = min(rules, key=level)
+    assert rule.evidence is not None
+    broken, live = rule.evidence.violations, rule.evidence.support
+    over, chance = percent(rule.evidence.tolerance), rule.evidence.chance_p
+    tests = [f"p {level(rule):.2g} that more than {over} do", *([] if chance is None else [f"{chance:.2g} by chance"])]
+    return f"'{rule.text}': {broken:,} of {live:,} live groundings break it; {', '.join(tests)}, before correction"
 
 
 def limits(counted: Sequence[tuple[str, Proposals]], watch: Watch, unjudged: int) -> list[str]:

@@ -68,3 +68,19 @@ def test_of_nothing_it_says_the_nearest_miss_with_its_test_and_what_would_settle
         text = miss.split("'")[1]
         assert text not in few
         assert "its level is not shown" in miss or "chance" in miss or "more than errors explain" in miss
+
+
+def test_where_nothing_is_confirmed_the_nearest_of_those_listed_says_which_test_it_missed() -> None:
+    """A definition with as many exceptions as the tolerance allows is listed, and cannot be confirmed."""
+    generator = torch.Generator().manual_seed(0)
+    place = torch.rand(150, 6, generator=generator)
+    first = torch.nn.functional.one_hot(place.argmin(1), 6).bool()
+    other = torch.nn.functional.one_hot(place.argmax(1), 6).bool()
+    picked = torch.where(torch.rand(150, 1, generator=generator) < 0.05, other, first)
+    graph = rulekd.mine(Facts({"first": picked, "before": place[:, :, None] < place[:, None]}), families=["referring"])
+    (rule,) = graph.rules()
+    assert rule.evidence is not None
+    assert not rule.evidence.confirmed
+    (note,) = [note for note in graph.notes if note.startswith("nearest of those listed: ")]
+    assert f"'{rule.text}': {rule.evidence.violations} of {rule.evidence.support} live groundings break it" in note
+    assert f"p {rule.evidence.level_p:.2g} that more than 10.0 % do" in note
