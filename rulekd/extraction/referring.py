@@ -111,12 +111,13 @@ def _questions(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int]]
             found, columns = _told(name, one, facts, scenes)
             if found is not None:
                 yield *found, columns
-            if found is None or best(found[1]) < ENOUGH:
-                unclear.append(one)
-        for one, two in combinations(unclear, 2):
+            score = 0.0 if found is None else best(found[1])
+            if score < ENOUGH:
+                unclear.append((one, score))
+        for (one, first), (two, second) in combinations(unclear, 2):
             found, columns = _told(name, _Words((*one.said, *two.said), one.holds & two.holds), facts, scenes)
-            if found is not None:
-                yield found[0], found[1] if best(found[1]) >= ENOUGH else [], columns
+            if found is not None:  # two words say more than each alone, or are not said
+                yield found[0], found[1] if best(found[1]) > max(first, second) + EFFECT else [], columns
 
 
 def _refers(name: str, facts: Facts) -> bool:

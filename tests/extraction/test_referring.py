@@ -150,13 +150,15 @@ def test_padding_and_the_order_of_objects_change_nothing() -> None:
     assert axioms_of(Facts(moved, mask=mask)) == before
 
 
-def test_two_words_together_where_one_does_not_tell() -> None:
+@pytest.mark.parametrize("flips", [0.0, 0.003])
+def test_two_words_together_where_one_does_not_tell(flips: float) -> None:
     values = utterances(2, 900)
     red = torch.rand(900, 7, generator=torch.Generator().manual_seed(9)) < 0.5
     wants = torch.rand(900, generator=torch.Generator().manual_seed(10)) < 0.5
     kind = red == wants[:, None]
     place = torch.where(values["asks_leftmost"][:, None], values["left_of"].sum(2), values["in_front_of"].sum(2))
     values["target"] = torch.nn.functional.one_hot(place.masked_fill(~kind, -1).argmax(1), 7).bool() & kind
+    values["target"] ^= torch.rand(900, 7, generator=torch.Generator().manual_seed(11)) < flips
     values |= {"red": red, "asks_red": wants, "asks_other": ~wants}
     del values["asked"]
     texts = axioms_of(Facts(values))
