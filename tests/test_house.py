@@ -155,6 +155,15 @@ def test_imports_go_one_way() -> None:
     assert wrong_arrows(ROOT) == []
 
 
+def test_benchmarks_call_one_another_by_their_full_names() -> None:
+    """`python -m benchmarks.x.y` finds no neighbour by its own name."""
+    files = sorted((ROOT / "benchmarks").rglob("*.py"))
+    assert len(files) > 20
+    stems = {file.stem for file in files}
+    wrong = [str(one) for file in files for one in imports(file, ROOT) if one.target.split(".")[0] in stems]
+    assert wrong == []
+
+
 def test_imports_inside_functions_say_why() -> None:
     assert unexplained(ROOT) == []
 

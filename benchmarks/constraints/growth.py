@@ -16,9 +16,9 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # after a backend without a window is chosen
 import torch
-from beside_a_student import PREDICATES, SCENES, rules
 
 import rulekd
+from benchmarks.constraints.beside_a_student import PREDICATES, SCENES, rules
 from benchmarks.constraints.measuring import interleaved, table
 
 SEMANTICS = ("product", "coherent")

@@ -12,9 +12,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from tables import read_arff
 
 import kg
+from benchmarks.extraction.tables import read_arff
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.discovery import Discovery
 from rulekd.facts import Facts
