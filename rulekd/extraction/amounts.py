@@ -11,7 +11,7 @@ most one", "none" and "all" are opposites of these, "exactly one" is two of them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 
@@ -66,21 +66,26 @@ def amounts(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column
             yield from columns_of(both(relation, one), bound, most)
 
 
-def columns_of(one: Property, bound: tuple[str, ...], most: int, beside: tuple[str, ...] = ()) -> Iterator[Column]:
-    """That as many distinct objects have the property, for each amount that tells some sites from others.
+def columns_of(one: Property, bound: tuple[str, ...], most: int) -> Iterator[Column]:
+    """That as many distinct objects have the property. bound: names for them; the property speaks of the first."""
+    yield from counted(one.literals, one.holds.sum(1), bound, most)
 
-    bound: names for them; the property speaks of the first. beside: others that it speaks of, once for all of them.
+
+def counted(
+    literals: Sequence[Formula], number: Tensor, bound: tuple[str, ...], most: int, beside: tuple[str, ...] = ()
+) -> Iterator[Column]:
+    """That as many distinct objects satisfy the literals, for each amount that tells some sites from others.
+
+    number: (n,) how many do. beside: further objects that the literals speak of, the same for all that are counted.
     """
-    number = one.holds.sum(1).cpu().numpy()
-    for amount in range(1, min(most, int(number.max(initial=0))) + 1):
-        if number.min() < amount:
+    numbers = number.cpu().numpy()
+    for amount in range(1, min(most, int(numbers.max(initial=0))) + 1):
+        if numbers.min() < amount:
             variables = bound[:amount]
-            literals = dict.fromkeys(rename(part, {bound[0]: other}) for other in variables for part in one.literals)
-            body = next(iter(literals)) if len(literals) == 1 else And(tuple(literals))
-            size = len(literals) + amount - 1
-            yield Column(
-                "truth", Exists((*variables, *beside), body), None, (number >= amount).astype(np.float64), size, ""
-            )
+            parts = list(dict.fromkeys(rename(part, {bound[0]: one}) for one in variables for part in literals))
+            body = parts[0] if len(parts) == 1 else And(tuple(parts))
+            size, values = len(parts) + amount - 1, (numbers >= amount).astype(np.float64)
+            yield Column("truth", Exists((*variables, *beside), body), None, values, size, "")
 
 
 def both(one: Property, two: Property) -> Property:
@@ -107,15 +112,13 @@ def properties(
     for name, value in facts.values.items():
         if value.dim() == 2 and name not in but:
             yield from either(Atom(name, (variable,)), facts.crisp(name), facts.validity(name))
-    for name, words in scenes.category_names.items():
+    for name, words in scenes.category_names.items():  # what is unknown is no word, and so unlike each
         codes = scenes.categories[name]
         for place, word in enumerate(words):
-            same = Compare("=", Feature(name, (variable,)), Word(word))
-            yield from either(same, codes == place, scenes.mask & (codes >= 0))
+            yield from either(Compare("=", Feature(name, (variable,)), Word(word)), codes == place, scenes.mask)
     for name, named in shared_words(scenes):
-        known = scenes.mask & (scenes.categories[name] >= 0)
         same = Compare("=", Feature(name, (variable,)), Feature(named, ()))
-        yield from either(same, compare(same, scenes, (variable,)), known)
+        yield from either(same, compare(same, scenes, (variable,)), scenes.mask)
 
 
 def related(

@@ -30,7 +30,7 @@ from kg import Atom, Formula
 from kg.formulas import Arithmetic, Compare, Comparison, Feature, Word
 from kg.normal import free_variables, rename
 from kg.tables import percent
-from rulekd.extraction.amounts import Property, both, columns_of, properties, related
+from rulekd.extraction.amounts import Property, both, columns_of, counted, properties, related
 from rulekd.extraction.columns import Base, Column, Sites, bases, opposite_of, ratio, shared_words, simple_columns
 from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, weights
 from rulekd.extraction.discovery import Discovery, Proposals
@@ -170,12 +170,12 @@ def _told(
     question = narrowed(Question(Atom(name, ("a",)), sites, true, units, given, words.said), kept)
     searched = drawn(question.truth)
     some = question.sites.at(searched)
-    pointed, worded = _kinds(facts, some, name)
+    pointed, worded = kinds_of(facts, some, name)
     printed: list[Printed] = []
     examined = 0
     for kinds in (pointed, [*pointed, *worded]):
         if best(printed) < ENOUGH:
-            columns = list(_orders(facts, some, name, kinds, most))
+            columns = list(orders(facts, some, name, kinds, most))
             if columns:
                 more = _Search.of(question, searched, columns).printed(question, facts)
                 printed, examined = rising_printed([*printed, *more]), examined + len(columns)
@@ -267,7 +267,7 @@ def _simple(sample: Sample, grown: Grown) -> Grown:
 # ------------------------------------------------------------------------------- superlatives
 
 
-def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], most: int) -> Iterator[Column]:
+def orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], most: int) -> Iterator[Column]:
     """What is true of the object itself, and how many others of each kind come before it in each order.
 
     most: objects that a formula may speak of.
@@ -285,12 +285,13 @@ def _orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], mo
         for column in columns_of(both(kind, order), ("b",), 1):
             assert isinstance(column.left, Formula)
             yield replace(column, left=opposite_of(column.left), values=1 - column.values)
-    for order in _lengths(facts, sites, kinds) if most > 2 else ():
+    for literals, nearer in _lengths(facts, sites, kinds) if most > 2 else ():
         for kind in kinds:
-            yield from columns_of(both(kind, order), ("b", "d")[: most - 2], most - 2, ("c",))
+            number = (kind.holds[:, :, None] & nearer).sum(1).amax(1)  # of one anchor
+            yield from counted((*kind.literals, *literals), number, ("b", "d")[: most - 2], most - 2, ("c",))
 
 
-def _kinds(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], list[Property]]:
+def kinds_of(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], list[Property]]:
     """What others may be: what facts and the scene point at; and of the same category, or of any that has a word."""
     pointed: list[Property] = []
     worded = list(_same(facts, sites))
@@ -330,8 +331,11 @@ def _ranks(facts: Facts, sites: Sites) -> Iterator[Property]:
             yield Property((Compare("<", mine, theirs),), (others > own) & here)
 
 
-def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[Property]:
-    """Those that are nearer to an anchor, or further from it: ``anchor(c) & distance(a, c) > distance(b, c)``."""
+def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[tuple[tuple[Formula, ...], Tensor]]:
+    """(literals, (n, N, N) bool): which b are nearer to which anchor c than the object is, or further from it.
+
+    The literals are ``anchor(c) & distance(a, c) > distance(b, c)``.
+    """
     here = _others(facts, sites)
     signs: tuple[Comparison, ...] = (">", "<")
     for (anchor,) in _anchors(kinds, 1):
@@ -339,12 +343,12 @@ def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[
         for length in numbers_of(sites.scenes, 2):
             mine, theirs = Feature(length, ("a", "c")), Feature(length, ("b", "c"))
             values = term(Feature(length, ("a", "b")), sites.scenes, ("a", "b"))
-            own = values[sites.scene, sites.objects[0]][:, None]  # (n, 1, N): to each c
+            own, all_of = values[sites.scene, sites.objects[0]][:, None], values[sites.scene]
             for sign in signs:
-                closer = values[sites.scene] < own if sign == ">" else values[sites.scene] > own  # (n, N of b, N of c)
-                closer &= anchor.holds[:, None] & here[:, :, None]
-                closer &= ~torch.eye(closer.shape[1], dtype=torch.bool, device=closer.device)
-                yield Property((*literals, Compare(sign, mine, theirs)), closer.any(2))
+                nearer = own > all_of if sign == ">" else own < all_of
+                nearer &= anchor.holds[:, None] & here[:, :, None]
+                nearer &= ~torch.eye(nearer.shape[1], dtype=torch.bool, device=nearer.device)
+                yield (*literals, Compare(sign, mine, theirs)), nearer
 
 
 # -------------------------------------------------------------------------------- comparatives

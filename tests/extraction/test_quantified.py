@@ -46,8 +46,10 @@ def test_a_column_is_what_its_text_says_and_so_is_its_opposite(variables: tuple[
     facts = Facts(values, mask=mask)
     scenes = Scenes(
         mask=mask,
-        categories={"stuff": torch.randint(2, mask.shape, generator=torch.Generator().manual_seed(1))},
+        categories={"stuff": torch.randint(-1, 2, mask.shape, generator=torch.Generator().manual_seed(1))},
         category_names={"stuff": ("wood", "glass")},
+        scene_categories={"wanted": torch.randint(-1, 2, (30,), generator=torch.Generator().manual_seed(2))},
+        scene_category_names={"wanted": ("glass", "stone")},
     )
     everywhere = Sites(scenes, (), torch.arange(30), torch.zeros(0, 30, dtype=torch.int64))
     sites = sites_of(facts, scenes, variables) if variables else everywhere

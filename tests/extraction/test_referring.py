@@ -15,7 +15,7 @@ from kg import Iff, parse
 from rulekd import Facts, Scenes, SceneSet
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.questions import joint, sites_of, told
-from rulekd.extraction.referring import referring
+from rulekd.extraction.referring import kinds_of, orders, referring
 from rulekd.grounding import View, count
 from rulekd.truth import truth
 
@@ -304,3 +304,34 @@ def test_words_that_nothing_tells_are_named_with_the_best_that_there_was() -> No
     assert "under asks_frontmost() (" in note
     assert "asks_leftmost" not in note
     assert [rule.text.split("()")[0] for rule in graph.rules()] == ["asks_leftmost"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_is_what_its_text_says(seed: int) -> None:
+    """Several anchors, unknown categories, numbers that are nowhere known, pairs that may not be asked about."""
+    draw = torch.Generator().manual_seed(seed)
+    mask = torch.arange(5) < torch.randint(3, 6, (12, 1), generator=draw)
+    scenes = Scenes(
+        mask=mask,
+        center=torch.rand(12, 5, 3, generator=draw),
+        size=torch.rand(12, 5, 3, generator=draw) + 0.1,
+        categories={"category": torch.randint(-1, 3, (12, 5), generator=draw)},
+        category_names={"category": KINDS},
+        numbers={"weight": torch.rand(12, 5, generator=draw) / (seed - 1 if seed > 1 else float(seed == 0))},
+        scene_categories={"asked": torch.randint(-1, 3, (12,), generator=draw)},
+        scene_category_names={"asked": ("chair", "desk", "door")},
+    )
+    values = {
+        "target": torch.rand(12, 5, generator=draw) < 0.3,
+        "anchor": torch.rand(12, 5, generator=draw) < 0.5,
+        "touch": torch.rand(12, 5, 5, generator=draw) < 0.4,
+    }
+    facts = Facts(values, mask=mask, valid={"touch": torch.rand(12, 5, 5, generator=draw) < 0.8})
+    sites = sites_of(facts, scenes, ("a",))
+    pointed, worded = kinds_of(facts, sites, "target")
+    made = [column for column in orders(facts, sites, "target", [*pointed, *worded], 4) if column.form == "truth"]
+    assert len(made) > 400
+    for column in made:
+        for above in (True, False):
+            said = told(column.literal(above, 0.5), sites, facts)
+            assert said.tolist() == ((column.values > 0.5) == above).tolist(), column.literal(above, 0.5)
