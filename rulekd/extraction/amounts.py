@@ -92,12 +92,10 @@ def both(one: Property, two: Property) -> Property:
     return Property((*one.literals, *two.literals), one.holds & two.holds)
 
 
-def properties(
-    facts: Facts, sites: Sites, variable: str, but: Collection[str], *, denied: bool = True
-) -> Iterator[Property]:
-    """Predicates of one object and words of its attributes, of objects other than the site's.
+def properties(facts: Facts, sites: Sites, variable: str, but: Collection[str]) -> Iterator[Property]:
+    """Predicates of one object and words of its attributes, each true and false, of objects other than the site's.
 
-    denied: the opposite of each as well. A word may be the one that the scene names: ``category(b) = asked()``.
+    A word may be the one that the scene names: ``category(b) = asked()``.
     """
     scenes, here = sites.scenes, facts.objects[sites.scene]
     for own in sites.objects:
@@ -106,8 +104,7 @@ def properties(
     def either(literal: Formula, true: Tensor, asked: Tensor) -> Iterator[Property]:
         true, asked = true[sites.scene], asked[sites.scene] & here
         yield Property((literal,), true & asked)
-        if denied:
-            yield Property((complement(literal),), ~true & asked)
+        yield Property((complement(literal),), ~true & asked)
 
     for name, value in facts.values.items():
         if value.dim() == 2 and name not in but:

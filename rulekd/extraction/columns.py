@@ -327,10 +327,10 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
 
 
 def shared_words(scenes: Scenes) -> Iterator[tuple[str, str]]:
-    """(attribute of objects, attribute of the scene) that have words in common: a scene may name a kind of object."""
+    """(attribute of objects, attribute of the scene) where a scene names a kind of object: most words are the same."""
     for name, words in scenes.category_names.items():
         for named, others in scenes.scene_category_names.items():
-            if set(words) & set(others):
+            if 2 * len(set(words) & set(others)) >= max(1, len(others)):
                 yield name, named
 
 

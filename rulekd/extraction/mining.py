@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -92,7 +92,7 @@ class Request:
         limit = TOLERANCE if tolerance is None else tolerance
         if not isinstance(limit, int | float) or not 0 < limit < 1:
             raise RulekdError(f"a tolerance of {limit!r}", hint="Give a violation rate above 0 and below 1.")
-        if families is not None and (isinstance(families, str) or not isinstance(families, Iterable) or not families):
+        if families is not None and (isinstance(families, str) or not isinstance(families, Collection) or not families):
             raise RulekdError(f"families are {families!r}", hint='Give a list, ["algebra", "pairs"], or None for all.')
         for name in families or ():
             if name not in FAMILIES:
@@ -103,7 +103,7 @@ class Request:
     @property
     def slack(self) -> float:
         """Pooled share of broken groundings up to which a candidate is proposed: above the tolerance that is named."""
-        return max(SLACK, BEYOND * self.tolerance) if self.stated else SLACK
+        return max(SLACK, min(BEYOND * self.tolerance, (1 + self.tolerance) / 2)) if self.stated else SLACK
 
 
 @dataclass(frozen=True)

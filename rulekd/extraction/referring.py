@@ -55,9 +55,15 @@ TOLD = 0.9
 #: Literals of one formula; objects of a kind in a scene up to which it may be an anchor.
 BODY, ANCHORS = 5, 3.0
 
-#: Kinds that are tried as anchors; objects that a formula may speak of, the referent and the anchor included; scenes
-#: that are enough to judge it on.
-MOST_ANCHORS, SPOKEN, SCENES = 8, 4, 200
+#: Share of the sites that have an anchor. Kinds that are tried as anchors; of these so many in pairs.
+PRESENT, MOST_ANCHORS, PAIRED = 0.45, 12, 4
+
+#: Objects that a formula may speak of, the referent and its anchors included, where LARGEST groundings of so many leave
+#: so many scenes to judge it on.
+SPOKEN = {4: 1000, 3: 200}
+
+#: Macro-F1 by which two words must tell more than one of them.
+MORE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +74,36 @@ class _Words:
     holds: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What was found for a referent under some words: the front, and the number of columns that were looked at."""
+
+    question: Question
+    printed: list[Printed]
+    columns: int
+
+
 def referring(seen: Discovery) -> Proposals:
     """For each referent and each word the shortest formula that tells it as well as any found."""
     found: list[tuple[Formula, bool]] = []
     about = {}
     examined = 0
     untold: dict[Atom, dict[Formula, float]] = {}
-    for question, printed, columns in seen.watch.while_time("referring", _questions(seen)):
-        examined += columns
+    for answer in seen.watch.while_time("referring", _answers(seen)):
+        examined += answer.columns
+        question, printed = answer.question, answer.printed
         if best(printed) >= TOLD:
-            formula, known, worth = proposal(question, printed, columns)
+            formula, known, worth = proposal(question, printed, answer.columns)
             found.append((formula, worth))
             about[formula] = known
             for word in question.words:
                 untold.get(question.atom, {}).pop(word, None)
         elif len(question.words) == 1:
             untold.setdefault(question.atom, {})[question.words[0]] = best(printed)
-    return replace(gathered(found, about, examined), notes=tuple(_untold(untold)))
+    notes = list(_untold(untold))
+    if examined and _affordable(len(seen.said), seen.said.objects.shape[1])[0] < 3:
+        notes.append("referring: formulas of three objects were not examined, the scenes have too many objects for it")
+    return replace(gathered(found, about, examined), notes=tuple(notes))
 
 
 def _untold(untold: Mapping[Atom, Mapping[Formula, float]]) -> Iterator[str]:
@@ -95,29 +114,38 @@ def _untold(untold: Mapping[Atom, Mapping[Formula, float]]) -> Iterator[str]:
             yield f"what {atom.predicate} refers to: no formula tells it under {named}, in brackets the best macro-F1"
 
 
-def _questions(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int]]:
-    """(question, front, number of columns) of every referent, under each of the words that it takes to tell it."""
+def _answers(seen: Discovery) -> Iterator[_Answer]:
+    """Every referent, under no word where it takes none, else under each word, and under two that tell more."""
     facts = seen.said
     scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
     referents = [name for name in facts.values if _refers(name, facts)]
     words = list(_words(facts, scenes)) if referents else []
+    everywhere = _Words((), torch.ones_like(facts.objects[:, 0]))
     for name in referents:
-        found, columns = _told(name, _Words((), torch.ones_like(facts.objects[:, 0])), facts, scenes, brief=bool(words))
-        if found is not None and (not words or best(found[1]) >= ENOUGH):
-            yield *found, columns
+        alone = _told(seen, name, everywhere, scenes, brief=bool(words))
+        if alone is not None and (not words or best(alone.printed) >= ENOUGH):
+            yield alone
             continue
+        if alone is not None:
+            yield replace(alone, printed=[])
         unclear = []
         for one in words:
-            found, columns = _told(name, one, facts, scenes)
-            if found is not None:
-                yield *found, columns
-            score = 0.0 if found is None else best(found[1])
+            answer = _told(seen, name, one, scenes)
+            if answer is not None:
+                yield answer
+            score = 0.0 if answer is None else best(answer.printed)
             if score < ENOUGH:
                 unclear.append((one, score))
         for (one, first), (two, second) in combinations(unclear, 2):
-            found, columns = _told(name, _Words((*one.said, *two.said), one.holds & two.holds), facts, scenes)
-            if found is not None:  # two words say more than each alone, or are not said
-                yield found[0], found[1] if best(found[1]) > max(first, second) + EFFECT else [], columns
+            both_words = _Words((*one.said, *two.said), one.holds & two.holds)
+            answer = _told(seen, name, both_words, scenes, brief=True)
+            if answer is None:
+                continue
+            if best(answer.printed) > max(first, second) + MORE:  # else nothing is gained by saying both
+                answer = _told(seen, name, both_words, scenes) or answer
+                yield answer
+            else:
+                yield replace(answer, printed=[])
 
 
 def _refers(name: str, facts: Facts) -> bool:
@@ -150,54 +178,60 @@ def _telling(said: Formula, holds: Tensor) -> Iterator[_Words]:
         yield _Words((said,), holds)
 
 
-def _told(
-    name: str, words: _Words, facts: Facts, scenes: Scenes, brief: bool = False
-) -> tuple[tuple[Question, list[Printed]] | None, int]:
-    """The question and its front, None where there is too little to tell; and the number of columns.
+def _told(seen: Discovery, name: str, words: _Words, scenes: Scenes, brief: bool = False) -> _Answer | None:
+    """What tells a referent in scenes of these words; None where too few of them speak of it.
 
-    brief: only the first of the steps, which are gone until one tells the referent: superlatives among kinds that the
-    utterance points at, then among all kinds that have a word, then one anchor, then two.
+    Steps are gone until one tells it, or the time is up: superlatives among kinds that the utterance points at, then
+    among all kinds that have a word, then one anchor, then two. brief: the first step alone. Of very many scenes some.
     """
-    chosen, most = _affordable(words.holds.nonzero().flatten(), scenes.mask.shape[1])
-    facts, scenes = facts.select(chosen), scenes.select(chosen)
+    chosen = words.holds.nonzero().flatten()
+    most, room = _affordable(len(chosen), scenes.mask.shape[1])
+    if room < len(chosen):
+        order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(0))[:room].sort().values
+        chosen = chosen[order.to(chosen.device)]
+    facts, scenes = seen.said.select(chosen), scenes.select(chosen)
     sites = sites_of(facts, scenes, ("a",))
     kept = (sites.read(facts.validity(name)) > 0).nonzero()[0]
     true = sites.read(facts.crisp(name)) > 0
     if not MIN_SUPPORT <= int(true[kept].sum()) < len(kept):
-        return None, 0
+        return None
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
     given = facts.values[name].dtype == torch.bool
     question = narrowed(Question(Atom(name, ("a",)), sites, true, units, given, words.said), kept)
     searched = drawn(question.truth)
-    some = question.sites.at(searched)
-    pointed, worded = kinds_of(facts, some, name)
-    printed: list[Printed] = []
-    examined = 0
-    for kinds in (pointed, [*pointed, *worded]):
-        if best(printed) < ENOUGH:
-            columns = list(orders(facts, some, name, kinds, most))
-            if columns:
-                more = _Search.of(question, searched, columns).printed(question, facts)
-                printed, examined = rising_printed([*printed, *more]), examined + len(columns)
+    pointed, worded = kinds_of(facts, question.sites.at(searched), name)
+    answer = _Answer(question, [], 0)
+    for kinds in (pointed, [*pointed, *worded]) if worded else (pointed,):
+        if best(answer.printed) < ENOUGH and not seen.watch.over:
+            answer = _superlatives(answer, facts, searched, kinds, most)
         if brief:
-            return (question, printed), examined
+            return answer
+    anchors = _anchors([*pointed, *worded])
     for count in (1, 2)[: most - 1]:
-        if best(printed) < ENOUGH:
-            more, made = _beside(question, facts, searched, _anchors(pointed, count) or _anchors(worded, count))
-            printed, examined = rising_printed([*printed, *more]), examined + made
-    return (question, printed), examined
+        if best(answer.printed) < ENOUGH and not seen.watch.over:
+            answer, anchors = _beside(answer, facts, searched, list(combinations_with_replacement(anchors, count)))
+    return answer
 
 
-def _affordable(chosen: Tensor, width: int) -> tuple[Tensor, int]:
-    """(scenes, most): fewer of the scenes where there are too many to judge formulas of so many objects on.
-
-    most: as many objects as LARGEST groundings of them leave SCENES scenes for, or all; two in any case.
-    """
-    for most in range(SPOKEN, 2, -1):
+def _affordable(scenes: int, width: int) -> tuple[int, int]:
+    """(objects that a formula may speak of, scenes to judge it on): up to LARGEST groundings, two in any case."""
+    for most, enough in SPOKEN.items():
         room = LARGEST // width**most
-        if room >= min(len(chosen), SCENES):
-            return chosen[:: -(-len(chosen) // room)] if len(chosen) else chosen, most
-    return chosen, 2
+        if room >= min(scenes, enough):
+            return most, min(scenes, room)
+    return 2, scenes
+
+
+def _superlatives(
+    answer: _Answer, facts: Facts, searched: NDArray[np.int64], kinds: Sequence[Property], most: int
+) -> _Answer:
+    """With what comes first, second or third among these kinds."""
+    question = answer.question
+    columns = list(orders(facts, question.sites.at(searched), question.atom.predicate, kinds, most))
+    if not columns:
+        return answer
+    more = _Search.of(question, searched, columns).printed(question, facts)
+    return _Answer(question, rising_printed([*answer.printed, *more]), answer.columns + len(columns))
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,13 +269,13 @@ class _Search:
 
         found = []
         for one in front(self.sample, BODY, disjuncts=1):
-            plain, simple = written(one), written(_simple(self.sample, one))
+            plain, simple = written(one), written(_simple(self.columns, self.sample, one))
             found.append(simple if as_good(question, simple, plain) else plain)
         return rising_printed(found)
 
 
-def _simple(sample: Sample, grown: Grown) -> Grown:
-    """The same with each threshold anywhere among those that do equally well, all others held as they are.
+def _simple(columns: Sequence[Column], sample: Sample, grown: Grown) -> Grown:
+    """The same with each threshold anywhere among those that do equally well; whole numbers stay as they are.
 
     A bag is true below a threshold when its least open site is, so that this is the number that counts of it.
     """
@@ -250,7 +284,7 @@ def _simple(sample: Sample, grown: Grown) -> Grown:
     (cuts,) = grown.formula
     allowed = EFFECT / 2 * float(sample.truth.sum()) / len(cuts)
     for place, cut in enumerate(cuts):
-        if sample.binary[cut.column]:
+        if sample.binary[cut.column] or columns[cut.column].counts:
             continue
         free = sample.all_of((*cuts[:place], *cuts[place + 1 :])).nonzero()[0]
         if not len(free):
@@ -338,7 +372,7 @@ def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[
     """
     here = _others(facts, sites)
     signs: tuple[Comparison, ...] = (">", "<")
-    for (anchor,) in _anchors(kinds, 1):
+    for anchor in _anchors(kinds):
         literals = tuple(rename(literal, {"b": "c"}) for literal in anchor.literals)
         for length in numbers_of(sites.scenes, 2):
             mine, theirs = Feature(length, ("a", "c")), Feature(length, ("b", "c"))
@@ -354,25 +388,37 @@ def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[
 # -------------------------------------------------------------------------------- comparatives
 
 
-def _anchors(kinds: Sequence[Property], count: int) -> list[tuple[Property, ...]]:
-    """Kinds of which there are some, and few, in a scene: one, or two of one kind or of two."""
+def _anchors(kinds: Sequence[Property]) -> list[Property]:
+    """Kinds of which there are some, and few, in a scene."""
     usual = []
     for kind in kinds:
         number = kind.holds.sum(1).double()
-        if float((number > 0).double().mean()) >= PICKS / 2 and float(number.mean()) <= ANCHORS:
+        if float((number > 0).double().mean()) >= PRESENT and float(number.mean()) <= ANCHORS:
             usual.append(kind)
-    return list(combinations_with_replacement(usual[:MOST_ANCHORS], count))
+    return usual[:MOST_ANCHORS]
 
 
 def _beside(
-    question: Question, facts: Facts, searched: NDArray[np.int64], choices: Sequence[tuple[Property, ...]]
-) -> tuple[list[Printed], int]:
-    """Printed formulas with those of the anchors that promise most; and the number of columns."""
-    searches = [one for anchors in choices if (one := _around(question, facts, searched, anchors)) is not None]
-    if not searches:
-        return [], 0
-    promising = max(searches, key=lambda one: promise(one.sample, BODY))
-    return promising.printed(question, facts), sum(len(one.columns) for one in searches)
+    answer: _Answer, facts: Facts, searched: NDArray[np.int64], choices: Sequence[tuple[Property, ...]]
+) -> tuple[_Answer, list[Property]]:
+    """With those of the anchors that promise most; and the anchors in the order of what they promise."""
+    question, columns = answer.question, answer.columns
+    promised: list[tuple[float, tuple[Property, ...]]] = []
+    first: _Search | None = None
+    for anchors in choices:  # one search at a time is held
+        search = _around(question, facts, searched, anchors)
+        if search is not None:
+            score = promise(search.sample, BODY)
+            if score > max((before for before, _ in promised), default=-1.0):
+                first = search
+            promised.append((score, anchors))
+            columns += len(search.columns)
+    ranked = sorted(promised, key=lambda one: -one[0])
+    anchors_in_order = list(dict.fromkeys(anchors[0] for _, anchors in ranked))[:PAIRED]
+    if first is None:
+        return replace(answer, columns=columns), anchors_in_order
+    printed = rising_printed([*answer.printed, *first.printed(question, facts)])
+    return _Answer(question, printed, columns), anchors_in_order
 
 
 def _around(
