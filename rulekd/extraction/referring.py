@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 import torch
@@ -27,36 +27,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kg import Atom, Formula
-from kg.formulas import Arithmetic, Compare, Comparison, Feature, Word
+from kg.formulas import Compare, Feature, Word
 from kg.normal import free_variables, rename
 from kg.tables import percent
-from rulekd.extraction.amounts import Property, both, columns_of, counted, properties, related
-from rulekd.extraction.columns import Base, Column, Sites, bases, opposite_of, ratio, shared_words, simple_columns
+from rulekd.extraction.amounts import Property
+from rulekd.extraction.columns import Column, Sites, bases, shared_words, simple_columns
 from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, weights
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.growth import Grown, front, promise
+from rulekd.extraction.orders import anchors_of, detours, kinds_of, orders
 from rulekd.extraction.printing import EFFECT, as_good
 from rulekd.extraction.quantified import atoms, existing
 from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, narrowed, sites_of, told
-from rulekd.extraction.superlatives import BETWEEN, LARGEST, numbers_of
+from rulekd.extraction.superlatives import LARGEST
 from rulekd.extraction.thresholds import equally_good
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
-from rulekd.scenes.terms import compare, term
+from rulekd.scenes.terms import compare
 
-#: Share of the scenes in which a referent is true of one object at most.
+#: Of the scenes in which a referent is true of something, the share in which it is of one object alone.
 PICKS = 0.9
 
 #: Macro-F1 of the best formula under which nothing is taken to tell a referent.
 TOLD = 0.9
 
-#: Literals of one formula; objects of a kind in a scene up to which it may be an anchor.
-BODY, ANCHORS = 5, 3.0
-
-#: Share of the sites that have an anchor. Kinds that are tried as anchors; of these so many in pairs.
-PRESENT, MOST_ANCHORS, PAIRED = 0.45, 12, 4
+#: Literals of one formula; anchors that are tried in pairs.
+BODY, PAIRED = 5, 4
 
 #: Objects that a formula may speak of, the referent and its anchors included, where LARGEST groundings of so many leave
 #: so many scenes to judge it on.
@@ -120,7 +118,7 @@ def _answers(seen: Discovery) -> Iterator[_Answer]:
     scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
     referents = [name for name in facts.values if _refers(name, facts)]
     words = list(_words(facts, scenes)) if referents else []
-    everywhere = _Words((), torch.ones_like(facts.objects[:, 0]))
+    everywhere = _Words((), torch.ones(len(facts), dtype=torch.bool, device=facts.objects.device))
     for name in referents:
         alone = _told(seen, name, everywhere, scenes, brief=bool(words))
         if alone is not None and (not words or best(alone.printed) >= ENOUGH):
@@ -206,7 +204,7 @@ def _told(seen: Discovery, name: str, words: _Words, scenes: Scenes, brief: bool
             answer = _superlatives(answer, facts, searched, kinds, most)
         if brief:
             return answer
-    anchors = _anchors([*pointed, *worded])
+    anchors = anchors_of([*pointed, *worded])
     for count in (1, 2)[: most - 1]:
         if best(answer.printed) < ENOUGH and not seen.watch.over:
             answer, anchors = _beside(answer, facts, searched, list(combinations_with_replacement(anchors, count)))
@@ -298,106 +296,6 @@ def _simple(columns: Sequence[Column], sample: Sample, grown: Grown) -> Grown:
     return replace(grown, formula=(cuts,))
 
 
-# ------------------------------------------------------------------------------- superlatives
-
-
-def orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], most: int) -> Iterator[Column]:
-    """What is true of the object itself, and how many others of each kind come before it in each order.
-
-    most: objects that a formula may speak of.
-    """
-    others = ("b", "c", "d")[: most - 1]
-    yield from simple_columns(bases(sites), sites)
-    yield from atoms(facts, sites, {name})
-    for kind in kinds:
-        yield from columns_of(kind, ("b", "c"), 1)
-    for order in (*related(facts, sites, "b", {name}), *_ranks(facts, sites)):
-        yield from columns_of(order, others, len(others))
-        for kind in kinds:
-            yield from columns_of(both(kind, order), others, len(others))
-    for order, kind in product(related(facts, sites, "b", {name}, denied=True), kinds):
-        for column in columns_of(both(kind, order), ("b",), 1):
-            assert isinstance(column.left, Formula)
-            yield replace(column, left=opposite_of(column.left), values=1 - column.values)
-    for literals, nearer in _lengths(facts, sites, kinds) if most > 2 else ():
-        for kind in kinds:
-            number = (kind.holds[:, :, None] & nearer).sum(1).amax(1)  # of one anchor
-            yield from counted((*kind.literals, *literals), number, ("b", "d")[: most - 2], most - 2, ("c",))
-
-
-def kinds_of(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], list[Property]]:
-    """What others may be: what facts and the scene point at; and of the same category, or of any that has a word."""
-    pointed: list[Property] = []
-    worded = list(_same(facts, sites))
-    for kind in properties(facts, sites, "b", {name}):
-        (literal,) = kind.literals
-        if not (isinstance(literal, Compare) and isinstance(literal.right, Word)):
-            pointed.append(kind)
-        elif literal.operator == "=":
-            worded.append(kind)
-    return pointed, worded
-
-
-def _same(facts: Facts, sites: Sites) -> Iterator[Property]:
-    """Of the same category as the object."""
-    here = _others(facts, sites)
-    for category, codes in sites.scenes.categories.items():
-        same = Compare("=", Feature(category, ("b",)), Feature(category, ("a",)))
-        own = codes[sites.scene, sites.objects[0]]
-        yield Property((same,), (codes[sites.scene] == own[:, None]) & (own >= 0)[:, None] & here)
-
-
-def _others(facts: Facts, sites: Sites) -> Tensor:
-    """(n, N) bool: the real objects of the scene but for the one that is asked about."""
-    places = torch.arange(facts.objects.shape[1], device=facts.objects.device)
-    return facts.objects[sites.scene] & (places != sites.objects[0][:, None])
-
-
-def _ranks(facts: Facts, sites: Sites) -> Iterator[Property]:
-    """Those that have less, or more, of some number."""
-    here = _others(facts, sites)
-    for name in numbers_of(sites.scenes, 1):
-        values = term(Feature(name, ("a",)), sites.scenes, ("a",)).expand(facts.objects.shape)
-        if bool(torch.isfinite(values[facts.objects]).all()):
-            own, others = values[sites.scene, sites.objects[0]][:, None], values[sites.scene]
-            mine, theirs = Feature(name, ("a",)), Feature(name, ("b",))
-            yield Property((Compare(">", mine, theirs),), (others < own) & here)
-            yield Property((Compare("<", mine, theirs),), (others > own) & here)
-
-
-def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[tuple[tuple[Formula, ...], Tensor]]:
-    """(literals, (n, N, N) bool): which b are nearer to which anchor c than the object is, or further from it.
-
-    The literals are ``anchor(c) & distance(a, c) > distance(b, c)``.
-    """
-    here = _others(facts, sites)
-    signs: tuple[Comparison, ...] = (">", "<")
-    for anchor in _anchors(kinds):
-        literals = tuple(rename(literal, {"b": "c"}) for literal in anchor.literals)
-        for length in numbers_of(sites.scenes, 2):
-            mine, theirs = Feature(length, ("a", "c")), Feature(length, ("b", "c"))
-            values = term(Feature(length, ("a", "b")), sites.scenes, ("a", "b"))
-            own, all_of = values[sites.scene, sites.objects[0]][:, None], values[sites.scene]
-            for sign in signs:
-                nearer = own > all_of if sign == ">" else own < all_of
-                nearer &= anchor.holds[:, None] & here[:, :, None]
-                nearer &= ~torch.eye(nearer.shape[1], dtype=torch.bool, device=nearer.device)
-                yield (*literals, Compare(sign, mine, theirs)), nearer
-
-
-# -------------------------------------------------------------------------------- comparatives
-
-
-def _anchors(kinds: Sequence[Property]) -> list[Property]:
-    """Kinds of which there are some, and few, in a scene."""
-    usual = []
-    for kind in kinds:
-        number = kind.holds.sum(1).double()
-        if float((number > 0).double().mean()) >= PRESENT and float(number.mean()) <= ANCHORS:
-            usual.append(kind)
-    return usual[:MOST_ANCHORS]
-
-
 def _beside(
     answer: _Answer, facts: Facts, searched: NDArray[np.int64], choices: Sequence[tuple[Property, ...]]
 ) -> tuple[_Answer, list[Property]]:
@@ -436,7 +334,7 @@ def _around(
     variables = ("a", "b", "c")[: 1 + len(anchors)]
     sites = Sites(some.scenes, variables, some.scene[bag], torch.cat([some.objects[0][bag][None], where[:, 1:].T]))
     read = bases(sites)
-    columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate}), *_detours(read)]
+    columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate}), *detours(read)]
     columns = [one for one in columns if "a" in _variables(one)]
     return _Search.of(question, searched, columns, anchors, bag.cpu().numpy()) if columns else None
 
@@ -444,14 +342,3 @@ def _around(
 def _variables(column: Column) -> set[str]:
     """Of its formula."""
     return set(free_variables(column.literal(True, 0.0)))
-
-
-def _detours(read: Sequence[Base]) -> Iterator[Column]:
-    """How much longer the way from b to c is over a than straight: d(a, b) + d(a, c) against t d(b, c)."""
-    named = {str(one.term): one for one in read}
-    for length in BETWEEN:
-        ways = [named.get(f"{length}({one}, {two})") for one, two in (("a", "b"), ("a", "c"), ("b", "c"))]
-        one, two, straight = ways
-        if one is not None and two is not None and straight is not None:
-            both_ways = Arithmetic("+", one.term, two.term)
-            yield ratio(Base(both_ways, one.values + two.values, one.dimension), straight)

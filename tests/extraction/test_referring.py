@@ -14,8 +14,9 @@ import rulekd
 from kg import Iff, parse
 from rulekd import Facts, Scenes, SceneSet
 from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.orders import kinds_of, orders
 from rulekd.extraction.questions import joint, sites_of, told
-from rulekd.extraction.referring import kinds_of, orders, referring
+from rulekd.extraction.referring import referring
 from rulekd.extraction.stopwatch import Watch
 from rulekd.grounding import View, count
 from rulekd.truth import truth
