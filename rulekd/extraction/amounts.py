@@ -97,9 +97,7 @@ def properties(facts: Facts, sites: Sites, variable: str, but: Collection[str]) 
 
     A word may be the one that the scene names: ``category(b) = asked()``.
     """
-    scenes, here = sites.scenes, facts.objects[sites.scene]
-    for own in sites.objects:
-        here = here & (torch.arange(here.shape[1], device=here.device) != own[:, None])
+    scenes, here = sites.scenes, others(facts, sites)
 
     def either(literal: Formula, true: Tensor, asked: Tensor) -> Iterator[Property]:
         true, asked = true[sites.scene], asked[sites.scene] & here
@@ -116,6 +114,14 @@ def properties(facts: Facts, sites: Sites, variable: str, but: Collection[str]) 
     for name, named in shared_words(scenes):
         same = Compare("=", Feature(name, (variable,)), Feature(named, ()))
         yield from either(same, compare(same, scenes, (variable,)), scenes.mask)
+
+
+def others(facts: Facts, sites: Sites) -> Tensor:
+    """(n, N) bool: the real objects of each site's scene but for its own."""
+    here = facts.objects[sites.scene]
+    for own in sites.objects:
+        here = here & (torch.arange(here.shape[1], device=here.device) != own[:, None])
+    return here
 
 
 def related(

@@ -16,7 +16,7 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import Arithmetic, Compare, Comparison, Feature, Word
 from kg.normal import rename
-from rulekd.extraction.amounts import Property, both, columns_of, counted, properties, related
+from rulekd.extraction.amounts import Property, both, columns_of, counted, others, properties, related
 from rulekd.extraction.columns import Base, Column, Sites, bases, opposite_of, ratio, simple_columns
 from rulekd.extraction.quantified import atoms
 from rulekd.extraction.superlatives import BETWEEN, numbers_of
@@ -32,15 +32,15 @@ def orders(facts: Facts, sites: Sites, name: str, kinds: Sequence[Property], mos
 
     most: objects that a formula may speak of.
     """
-    others = ("b", "c", "d")[: most - 1]
+    names = ("b", "c", "d")[: most - 1]
     yield from simple_columns(bases(sites), sites)
     yield from atoms(facts, sites, {name})
     for kind in kinds:
         yield from columns_of(kind, ("b", "c"), 1)
     for order in (*related(facts, sites, "b", {name}), *_ranks(facts, sites)):
-        yield from columns_of(order, others, len(others))
+        yield from columns_of(order, names, len(names))
         for kind in kinds:
-            yield from columns_of(both(kind, order), others, len(others))
+            yield from columns_of(both(kind, order), names, len(names))
     for order, kind in product(related(facts, sites, "b", {name}, denied=True), kinds):
         for column in columns_of(both(kind, order), ("b",), 1):
             assert isinstance(column.left, Formula)
@@ -66,29 +66,23 @@ def kinds_of(facts: Facts, sites: Sites, name: str) -> tuple[list[Property], lis
 
 def _same(facts: Facts, sites: Sites) -> Iterator[Property]:
     """Of the same category as the object."""
-    here = _others(facts, sites)
+    here = others(facts, sites)
     for category, codes in sites.scenes.categories.items():
         same = Compare("=", Feature(category, ("b",)), Feature(category, ("a",)))
         own = codes[sites.scene, sites.objects[0]]
         yield Property((same,), (codes[sites.scene] == own[:, None]) & (own >= 0)[:, None] & here)
 
 
-def _others(facts: Facts, sites: Sites) -> Tensor:
-    """(n, N) bool: the real objects of the scene but for the one that is asked about."""
-    places = torch.arange(facts.objects.shape[1], device=facts.objects.device)
-    return facts.objects[sites.scene] & (places != sites.objects[0][:, None])
-
-
 def _ranks(facts: Facts, sites: Sites) -> Iterator[Property]:
     """Those that have less, or more, of some number."""
-    here = _others(facts, sites)
+    here = others(facts, sites)
     for name in numbers_of(sites.scenes, 1):
         values = term(Feature(name, ("a",)), sites.scenes, ("a",)).expand(facts.objects.shape)
         if bool(torch.isfinite(values[facts.objects]).all()):
-            own, others = values[sites.scene, sites.objects[0]][:, None], values[sites.scene]
+            own, all_of = values[sites.scene, sites.objects[0]][:, None], values[sites.scene]
             mine, theirs = Feature(name, ("a",)), Feature(name, ("b",))
-            yield Property((Compare(">", mine, theirs),), (others < own) & here)
-            yield Property((Compare("<", mine, theirs),), (others > own) & here)
+            yield Property((Compare(">", mine, theirs),), (all_of < own) & here)
+            yield Property((Compare("<", mine, theirs),), (all_of > own) & here)
 
 
 def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[tuple[tuple[Formula, ...], Tensor]]:
@@ -96,7 +90,7 @@ def _lengths(facts: Facts, sites: Sites, kinds: Sequence[Property]) -> Iterator[
 
     The literals are ``anchor(c) & distance(a, c) > distance(b, c)``.
     """
-    here = _others(facts, sites)
+    here = others(facts, sites)
     signs: tuple[Comparison, ...] = (">", "<")
     for anchor in anchors_of(kinds):
         literals = tuple(rename(literal, {"b": "c"}) for literal in anchor.literals)
