@@ -267,6 +267,17 @@ def walk(formula: Formula) -> Iterator[Formula]:
         yield from walk(inner)
 
 
+def quantified(formula: Formula) -> bool:
+    """Does it say "exists" or "forall" anywhere inside?"""
+    return any(isinstance(part, Exists | ForAll) for part in walk(formula))
+
+
+def joint(*formulas: Formula) -> Formula:
+    """``&`` of formulas, those that are conjunctions themselves taken apart; a single one as it is."""
+    parts = [part for one in formulas for part in (one.parts if isinstance(one, And) else (one,))]
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
 def terms_of(formula: Formula) -> tuple[Term, ...]:
     """The two terms that a comparison compares; nothing for any other formula."""
     return (formula.left, formula.right) if isinstance(formula, Compare) else ()

@@ -63,7 +63,7 @@ def _standing(rule: Rule) -> str:
     evidence = rule.evidence
     if rule.standing != "confirmed" or evidence is None or evidence.tolerance <= USUAL:
         return rule.standing
-    return f"confirmed to {evidence.tolerance:.0%}".replace("%", " %")
+    return f"confirmed to {100 * evidence.tolerance:.0f} %"
 
 
 def _share(ledger: Ledger | None) -> str:

@@ -10,7 +10,7 @@ bind the same name they are read as of the same object, which is one case of wha
 
 from __future__ import annotations
 
-from kg.formulas import And, Exists, ForAll, Formula, Iff, Implies, Not, Or, walk
+from kg.formulas import And, Exists, ForAll, Formula, Iff, Implies, Not, Or, quantified
 
 
 def weakened(formula: Formula) -> Formula | None:
@@ -27,7 +27,7 @@ def weakened(formula: Formula) -> Formula | None:
 
 def _without(formula: Formula, weaker: bool) -> Formula | None:
     """A formula without quantifiers that follows from this one (weaker), or from which this one follows."""
-    if not any(isinstance(part, Exists | ForAll) for part in walk(formula)):
+    if not quantified(formula):
         return formula
     match formula:
         case ForAll(_, part):

@@ -75,6 +75,11 @@ class World:
     numbers: Mapping[str, float | str] = field(default_factory=dict)
     placed: bool = True
 
+    @property
+    def boxes(self) -> tuple[Object, ...]:
+        """Its objects, where they have places."""
+        return self.objects if self.placed else ()
+
     def __post_init__(self) -> None:
         if self.size < 0:
             raise RulekdError(f"a world of {self.size} objects", hint="Give 0 or more.")

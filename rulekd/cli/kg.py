@@ -178,7 +178,7 @@ def _definition(definition: Definition | None) -> list[tuple[str, str]]:
         ("thresholds", "\n".join(f"{one.literal}: {one}" for one in definition.thresholds)),
         ("best by size", "\n".join(front)),
         ("chosen", definition.why),
-        ("asked", f"{how_many(definition.queries, 'made row')}" if definition.queries else ""),
+        ("asked", how_many(definition.queries, "made row") if definition.queries else ""),
     ]
 
 

@@ -32,8 +32,6 @@ from kg.formulas import (
     Atom,
     Compare,
     ExactlyOne,
-    Exists,
-    ForAll,
     Formula,
     Iff,
     Implies,
@@ -42,6 +40,7 @@ from kg.formulas import (
     Same,
     Under,
     children,
+    quantified,
     walk,
 )
 from rulekd.constraints.consistency import GIVEN
@@ -75,7 +74,7 @@ class Exact(Semantics):
         return True
 
     def refuses(self, formula: Formula) -> str:
-        if any(isinstance(inner, Exists | ForAll) for inner in walk(formula)):
+        if quantified(formula):
             return "exact semantics reads small groups, and no quantifiers"
         if (one := _one_of((("", formula),))) and len(one) <= MOST_ONE:
             return ""

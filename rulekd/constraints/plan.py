@@ -13,8 +13,6 @@ from kg.formulas import (
     Atom,
     Compare,
     ExactlyOne,
-    Exists,
-    ForAll,
     Formula,
     Iff,
     Implies,
@@ -24,6 +22,7 @@ from kg.formulas import (
     Under,
     children,
     features,
+    quantified,
     terms_of,
     walk,
 )
@@ -102,7 +101,7 @@ def plan(rule: Rule, semantics: Semantics, words: Vocabulary | None = None, numb
     counted = _count(formula, variables)
     if counted:
         return Planned(rule, Backend.EXCLUSIVE, counted, why="a count of literals")
-    if any(isinstance(inner, Exists | ForAll) for inner in walk(formula)):
+    if quantified(formula):
         return _grounded(rule, Grounded.of(formula), semantics, why="it quantifies over objects")
     if semantics.kernel(soft=False) is None:
         return _grounded(rule, Grounded.of(formula), semantics, why="the semantics has no faster way")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from kg import Atom, Exists, Formula
-from kg.formulas import And, Compare, Feature, Word
+from kg.formulas import Compare, Feature, Word, joint
 from kg.negation import complement
 from kg.normal import rename
 from rulekd.extraction.columns import Column, Sites, shared_words
@@ -83,9 +83,8 @@ def counted(
         if numbers.min() < amount:
             variables = bound[:amount]
             parts = list(dict.fromkeys(rename(part, {bound[0]: one}) for one in variables for part in literals))
-            body = parts[0] if len(parts) == 1 else And(tuple(parts))
             size, values = len(parts) + amount - 1, (numbers >= amount).astype(np.float64)
-            yield Column("truth", Exists((*variables, *beside), body), None, values, size, "")
+            yield Column("truth", Exists((*variables, *beside), joint(*parts)), None, values, size, "")
 
 
 def both(one: Property, two: Property) -> Property:

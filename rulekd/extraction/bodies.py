@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kg import And, Atom, Implies
+from kg import Atom, Implies
+from kg.formulas import joint
 from rulekd.extraction.discovery import Discovery
 
 #: Multiplications up to which bodies are counted without being asked for: about a second.
@@ -26,7 +27,7 @@ def renamed(atom: Atom, names: Mapping[str, str]) -> Atom:
 
 def implication(body: Sequence[Atom], head: Atom) -> Implies:
     """``body -> head``, the body an atom or a conjunction."""
-    return Implies(body[0] if len(body) == 1 else And(tuple(body)), head)
+    return Implies(joint(*body), head)
 
 
 def dear(seen: Discovery, bodies: int, products: float) -> str:

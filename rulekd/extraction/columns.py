@@ -33,6 +33,7 @@ from kg.formulas import (
     Number,
     Term,
     Word,
+    joint,
 )
 from kg.negation import complement, oriented
 from kg.normal import free_variables
@@ -135,8 +136,7 @@ def opposite_of(statement: Formula) -> Formula:
     """
     match statement:
         case Exists(bound, And((*body, head))) if set(bound) <= set(free_variables(head)):
-            rest = body[0] if len(body) == 1 else And(tuple(body))
-            return ForAll(bound, Implies(rest, complement(head)))
+            return ForAll(bound, Implies(joint(*body), complement(head)))
         case Exists((variable,), Not(part)):
             return ForAll((variable,), part)
         case Exists():

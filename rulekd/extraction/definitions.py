@@ -202,9 +202,19 @@ def drawn(true: Bools, seed: int = 0) -> NDArray[np.int64]:
 
 
 def _sample(question: Question, columns: Sequence[Column], searched: NDArray[np.int64]) -> Sample:
+    return sampled(question, searched, [at(column, searched) for column in columns])
+
+
+def sampled(
+    question: Question,
+    searched: NDArray[np.int64],
+    columns: Sequence[Column],
+    bag: NDArray[np.int64] | None = None,
+) -> Sample:
+    """What is searched. columns: at the searched sites alone, or at sites that each belong to one of these, its bag."""
     sizes = np.array([column.size for column in columns], dtype=np.int64)
-    values = np.stack([column.values[searched] for column in columns])
-    return Sample(values, question.truth[searched], *weights(question.truth, searched), sizes)
+    values = np.stack([column.values for column in columns])
+    return Sample(values, question.truth[searched], *weights(question.truth, searched), sizes, bag)
 
 
 def _everywhere(question: Question, columns: Sequence[Column], here: Sequence[Column], made: Column) -> Column:

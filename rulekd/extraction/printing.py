@@ -17,6 +17,7 @@ from rulekd.extraction.disjunctions import Bools, Cut, Disjunction, Sample
 from rulekd.extraction.growth import Grown, improve, rising
 from rulekd.extraction.questions import Printed, Question, extra_errors, fidelity, told
 from rulekd.extraction.thresholds import EDGE, equally_good, simplest
+from rulekd.facts import Facts
 
 #: Errors, as a share of the groundings where the predicate is true, that are not worth a number or a literal.
 EFFECT = 0.01
@@ -139,9 +140,9 @@ def _open(columns: Sequence[Column], formula: Disjunction, number: int, place: i
     return free, others
 
 
-def judged(question: Question, body: Formula, literals: int) -> Printed:
-    """A formula, and what its text says at the sites of a question."""
-    said = told(body, question.sites)
+def judged(question: Question, body: Formula, literals: int, facts: Facts | None = None) -> Printed:
+    """A formula, and what its text says at the sites of a question. facts: where its atoms are read."""
+    said = told(body, question.sites, facts)
     return Printed(body, literals, said, fidelity(said, question.truth))
 
 

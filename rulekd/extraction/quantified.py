@@ -25,18 +25,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kg import Atom, Exists, ForAll, Formula, Not
-from kg.formulas import Or, walk
+from kg import Atom, Exists, Formula, Not
+from kg.formulas import Or, joint, quantified
 from kg.normal import free_variables, rename
 from rulekd.extraction.amounts import amounts
 from rulekd.extraction.columns import Column, Sites, bases, midway_columns, simple_columns
-from rulekd.extraction.definitions import drawn, rising_printed, weights
+from rulekd.extraction.definitions import drawn, rising_printed, sampled
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.disjunctions import Cut, Sample
 from rulekd.extraction.growth import Grown, front
 from rulekd.extraction.pairs import exclusive_sets
-from rulekd.extraction.printing import literal_of
-from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, joint, narrowed, sites_of, told
+from rulekd.extraction.printing import judged, literal_of
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, narrowed, sites_of
 from rulekd.extraction.thresholds import simplest
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -93,9 +93,8 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
             sample = _bagged(columns, chosen, rows, true)
             for grown in front(sample if variables else replace(sample, bag=None), BODY, DISJUNCTS):
                 body = existing(columns, replace(grown, negated=grown.negated ^ negated), variables, kind)
-                said = told(body, question.sites, facts)
                 size = grown.literals + len(grown.formula) * len(kind)
-                found.append(Printed(body, size, said, fidelity(said, question.truth)))
+                found.append(judged(question, body, size, facts))
     return rising_printed(found), len(columns)
 
 
@@ -147,15 +146,11 @@ def atoms(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]:
         if name in but or not min(1, len(sites.variables)) <= arity <= len(sites.variables):
             continue
         crisp = facts.crisp(name) & facts.validity(name)
-        for arguments in _arguments(sites.variables, arity):
+        for arguments in permutations(sites.variables, arity):
             places = [sites.objects[sites.variables.index(variable)] for variable in arguments]
             values = crisp[(sites.scene, *places)].double().cpu().numpy()
             if values.min() < values.max():
                 yield Column("truth", Atom(name, arguments), None, values, arity, "")
-
-
-def _arguments(variables: tuple[str, ...], arity: int) -> Iterator[tuple[str, ...]]:
-    yield from permutations(variables, arity)
 
 
 def _bagged(
@@ -178,7 +173,7 @@ def existing(columns: Sequence[Column], grown: Grown, variables: tuple[str, ...]
         inner = [one for one in literals if not variables or set(variables) & set(free_variables(one))]
         outer = [one for one in literals if one not in inner]
         whole = [*outer, Exists(variables, joint(*inner))] if variables and inner else [*outer, *inner]
-        whole.sort(key=lambda one: any(isinstance(part, Exists | ForAll) for part in walk(one)))
+        whole.sort(key=quantified)
         parts.append(joint(*whole))
     joined = parts[0] if len(parts) == 1 else Or(tuple(parts))
     return Not(joined) if grown.negated else joined
@@ -225,13 +220,10 @@ def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tup
     columns += amounts(facts, some, {question.atom.predicate})
     if not columns:
         return [], 0
-    values = np.stack([one.values for one in columns])
-    sizes = np.array([one.size for one in columns], dtype=np.int64)
-    sample = Sample(values, question.truth[searched], *weights(question.truth, searched), sizes)
+    sample = sampled(question, searched, columns)
     found = []
     for grown in front(sample, OBJECT_BODY, disjuncts=1):
         body = existing(columns, grown, (), ())
-        if any(isinstance(part, Exists | ForAll) for part in walk(body)):
-            said = told(body, question.sites, facts)
-            found.append(Printed(body, grown.literals, said, fidelity(said, question.truth)))
+        if quantified(body):
+            found.append(judged(question, body, grown.literals, facts))
     return rising_printed(found), len(columns)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Formula, Iff, parse
-from kg.formulas import And
+from kg.formulas import joint
 from kg.variables import scope
 from rulekd.extraction.columns import Column, Sites
 from rulekd.extraction.disjunctions import Bools, macro_f1
@@ -44,12 +44,6 @@ class Question:
     def formula(self, body: Formula) -> Iff:
         """``p(a) <-> body``, among scenes of which the words are true."""
         return Iff(joint(*self.words, self.atom), joint(*self.words, body))
-
-
-def joint(*formulas: Formula) -> Formula:
-    """``&`` of formulas, those that are conjunctions themselves taken apart; a single one as it is."""
-    parts = [part for one in formulas for part in (one.parts if isinstance(one, And) else (one,))]
-    return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
 @dataclass(frozen=True)

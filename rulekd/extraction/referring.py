@@ -32,15 +32,15 @@ from kg.normal import free_variables, rename
 from kg.tables import percent
 from rulekd.extraction.amounts import Property
 from rulekd.extraction.columns import Column, Sites, bases, shared_words, simple_columns
-from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, weights
+from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, sampled
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.growth import Grown, front, promise
 from rulekd.extraction.orders import anchors_of, detours, kinds_of, orders
-from rulekd.extraction.printing import EFFECT, as_good
+from rulekd.extraction.printing import EFFECT, as_good, judged
 from rulekd.extraction.quantified import atoms, existing
-from rulekd.extraction.questions import ENOUGH, Printed, Question, best, fidelity, narrowed, sites_of, told
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, narrowed, sites_of
 from rulekd.extraction.superlatives import LARGEST
 from rulekd.extraction.thresholds import equally_good
 from rulekd.facts import Facts
@@ -228,7 +228,7 @@ def _superlatives(
     columns = list(orders(facts, question.sites.at(searched), question.atom.predicate, kinds, most))
     if not columns:
         return answer
-    more = _Search.of(question, searched, columns).printed(question, facts)
+    more = _Search(columns, sampled(question, searched, columns)).printed(question, facts)
     return _Answer(question, rising_printed([*answer.printed, *more]), answer.columns + len(columns))
 
 
@@ -240,21 +240,6 @@ class _Search:
     sample: Sample
     anchors: tuple[Property, ...] = ()
 
-    @classmethod
-    def of(
-        cls,
-        question: Question,
-        searched: NDArray[np.int64],
-        columns: Sequence[Column],
-        anchors: tuple[Property, ...] = (),
-        bag: NDArray[np.int64] | None = None,
-    ) -> _Search:
-        """bag: the site of the sample that each of the columns' sites belongs to."""
-        values = np.stack([one.values for one in columns])
-        sizes = np.array([one.size for one in columns], dtype=np.int64)
-        true = question.truth[searched]
-        return cls(columns, Sample(values, true, *weights(question.truth, searched), sizes, bag), anchors)
-
     def printed(self, question: Question, facts: Facts) -> list[Printed]:
         """The printed formulas of each size."""
         bound = ("b", "c")[: len(self.anchors)]
@@ -262,8 +247,7 @@ class _Search:
 
         def written(one: Grown) -> Printed:
             body = existing(self.columns, one, bound, kind)
-            said = told(body, question.sites, facts)
-            return Printed(body, one.literals + len(kind), said, fidelity(said, question.truth))
+            return judged(question, body, one.literals + len(kind), facts)
 
         found = []
         for one in front(self.sample, BODY, disjuncts=1):
@@ -301,18 +285,18 @@ def _beside(
 ) -> tuple[_Answer, list[Property]]:
     """With those of the anchors that promise most; and the anchors in the order of what they promise."""
     question, columns = answer.question, answer.columns
-    promised: list[tuple[float, tuple[Property, ...]]] = []
+    promised: list[tuple[float, Property]] = []
     first: _Search | None = None
     for anchors in choices:  # one search at a time is held
         search = _around(question, facts, searched, anchors)
         if search is not None:
             score = promise(search.sample, BODY)
-            if score > max((before for before, _ in promised), default=-1.0):
+            if all(score > before for before, _ in promised):
                 first = search
-            promised.append((score, anchors))
+            promised.append((score, anchors[0]))
             columns += len(search.columns)
     ranked = sorted(promised, key=lambda one: -one[0])
-    anchors_in_order = list(dict.fromkeys(anchors[0] for _, anchors in ranked))[:PAIRED]
+    anchors_in_order = list(dict.fromkeys(anchor for _, anchor in ranked))[:PAIRED]
     if first is None:
         return replace(answer, columns=columns), anchors_in_order
     printed = rising_printed([*answer.printed, *first.printed(question, facts)])
@@ -335,10 +319,5 @@ def _around(
     sites = Sites(some.scenes, variables, some.scene[bag], torch.cat([some.objects[0][bag][None], where[:, 1:].T]))
     read = bases(sites)
     columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate}), *detours(read)]
-    columns = [one for one in columns if "a" in _variables(one)]
-    return _Search.of(question, searched, columns, anchors, bag.cpu().numpy()) if columns else None
-
-
-def _variables(column: Column) -> set[str]:
-    """Of its formula."""
-    return set(free_variables(column.literal(True, 0.0)))
+    columns = [one for one in columns if "a" in free_variables(one.literal(True, 0.0))]
+    return _Search(columns, sampled(question, searched, columns, bag.cpu().numpy()), anchors) if columns else None

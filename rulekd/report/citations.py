@@ -74,7 +74,7 @@ def _figure(
     for citation in sorted(cited, key=lambda c: c.scene in shown):
         world = graph.worlds.get(citation.world) if citation.world is not None else None
         drawn = None if world is None else _drawn(rule.formula, world, citation)
-        if world is not None and (drawn is not None or not (world.objects and world.placed)):
+        if world is not None and (drawn is not None or not world.boxes):
             shown.add(citation.scene)
             origin = f"made from {citation.scene}" if head else citation.scene
             head = head or ("✓ A scene that supports it" if verdict == "kept" else "✗ A scene that breaks it")

@@ -27,7 +27,7 @@ def image(world: World, transform: Transform) -> World | None:
 
     None where the transform is random (the graph does not keep what was drawn), unknown, or cannot act on boxes.
     """
-    if not (world.objects and world.placed) or random(transform):
+    if not world.boxes or random(transform):
         return None
     boxes = [{"center": thing.center, "size": thing.size, "yaw": thing.yaw} for thing in world.objects]
     try:

@@ -49,7 +49,7 @@ def picture(world: World, citation: Citation, what: str = "") -> Markup | None:
 
     what: said before the names of the views, such as "before".
     """
-    if not (world.objects and world.placed) or any(not 0 <= number < world.size for _, number in citation.binding):
+    if not world.boxes or any(not 0 <= number < world.size for _, number in citation.binding):
         return None
     shapes = [_shape(thing, number, citation, world.view) for number, thing in enumerate(world.objects)]
     across = _range([x for shape in shapes for x, _ in shape.plan])

@@ -12,10 +12,11 @@ from torch import Tensor
 import kg
 import rulekd
 from kg import Iff, parse
+from kg.formulas import joint
 from rulekd import Facts, Scenes, SceneSet
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.orders import kinds_of, orders
-from rulekd.extraction.questions import joint, sites_of, told
+from rulekd.extraction.questions import sites_of, told
 from rulekd.extraction.referring import referring
 from rulekd.extraction.stopwatch import Watch
 from rulekd.grounding import View, count
