@@ -177,6 +177,24 @@ class Facts:
             self._kept[key] = allowed
         return self._kept[key]
 
+    def told(self, predicate: str) -> int:
+        """How many groundings of the predicate are true and may be asked about."""
+        key = ("told", predicate)
+        if key not in self._kept:
+            self._kept[key] = (self.crisp(predicate) & self.validity(predicate)).count_nonzero()
+        return int(self._kept[key])
+
+    def places(self, predicate: str, *, asked: bool = True) -> Tensor:
+        """(K, 3) int64: scene and two distinct real objects, where a relation is true and may be asked about.
+
+        asked: False = where it may not be asked about.
+        """
+        key = ("true" if asked else "never", predicate)
+        if key not in self._kept:
+            valid = self.validity(predicate)
+            self._kept[key] = ((valid & self.crisp(predicate) if asked else ~valid) & self.groundings(2)).nonzero()
+        return self._kept[key]
+
     def groundings(self, variables: int) -> Tensor:
         """(B, N, ..., N) bool, one axis a variable: True where they stand for real and distinct objects."""
         key = ("groundings", variables)

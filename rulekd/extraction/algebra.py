@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
 from kg import And, Atom, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import blocks, matrices, oriented_atoms
+from rulekd.extraction.counting import oriented_atoms
 from rulekd.extraction.discovery import Discovery, Proposals
 
 
@@ -61,13 +59,11 @@ def functional_laws(seen: Discovery) -> Iterator[tuple[Formula, bool]]:
     Proposed when few of the objects that have a partner have a second one: by pairs of partners, a relation that is
     rare everywhere would look functional.
     """
-    atoms = oriented_atoms(seen.facts, 2)
-    some, several = (torch.zeros(len(atoms), dtype=torch.float64) for _ in range(2))
-    for index in blocks(seen.facts, len(atoms) * seen.facts.objects.shape[1] ** 2):
-        partners = matrices(seen.facts.select(index), atoms)[0].sum(3)
-        some += (partners >= 1).double().sum((0, 2)).cpu()
-        several += (partners >= 2).double().sum((0, 2)).cpu()
-    for place, atom in enumerate(atoms):
+    facts = seen.facts
+    for atom in oriented_atoms(facts, 2):
+        told = facts.crisp(atom.predicate) & facts.validity(atom.predicate) & facts.groundings(2)
+        partners = told.sum(2 if atom.arguments == ("a", "b") else 1)
+        some, several = float((partners >= 1).sum()), float((partners >= 2).sum())
         second = ("a", "c") if atom.arguments == ("a", "b") else ("c", "a")
         law = Not(And((atom, Atom(atom.predicate, second))))
-        yield law, seen.holds(float(some[place]), float(several[place]))
+        yield law, seen.holds(some, several)

@@ -8,6 +8,7 @@ from typing import Final
 from kg import Atom, Implies
 from kg.formulas import joint
 from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.sparse import sparse
 
 #: Multiplications up to which bodies are counted without being asked for: about a second.
 LIGHT = 10**10
@@ -33,9 +34,14 @@ def implication(body: Sequence[Atom], head: Atom) -> Implies:
 def dear(seen: Discovery, bodies: int, products: float) -> str:
     """Why so many bodies are not counted unasked; empty where they are.
 
-    products: multiplications for each body, scene and pair.
+    products: multiplications for each body, scene and pair; in large scenes of which little is true, for each fact.
     """
-    cost = bodies * products * len(seen.careful) * seen.careful.objects.shape[1] ** 2
+    facts = seen.careful
+    relations = [name for name, value in facts.values.items() if value.dim() == 3]
+    places = float(len(facts) * facts.objects.shape[1] ** 2)
+    if sparse(facts):
+        places = sum(facts.told(name) for name in relations) / len(relations)
+    cost = bodies * products * places
     if not seen.unasked or cost <= LIGHT:
         return ""
     return (

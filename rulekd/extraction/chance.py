@@ -51,9 +51,10 @@ from torch import Tensor
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or, Transform, Under
 from kg.normal import free_variables
-from rulekd.extraction.counting import EXACT_FLOAT32
-from rulekd.extraction.sides import Group, Kind, groups, stacked
-from rulekd.facts import Facts
+from rulekd.extraction.fans import common_fans, is_fan
+from rulekd.extraction.matrices import stacked
+from rulekd.extraction.products import Dense, Stack
+from rulekd.extraction.sides import Group, Kind, groups
 from rulekd.grounding import View, count, outer_atoms
 from rulekd.truth import truth
 
@@ -161,7 +162,10 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     if not shared:
         return None
     if len(shared) <= 2 and (set(free_variables(left)) == set(shared) or set(free_variables(right)) == set(shared)):
-        body, head = (_summed(side, shared, seen).flatten(1)[:, None] for side, seen in ((left, view), (right, other)))
+        body, head = (
+            Dense(_summed(side, shared, seen).flatten(1)[:, None], view.facts.objects, len(shared))
+            for side, seen in ((left, view), (right, other))
+        )
         moments = _closed_form(body, head, view.facts.objects.sum(1), len(shared))
     else:
         moments = sampled(left, right, view, other)
@@ -174,7 +178,7 @@ def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
         case Not(And((Atom() as one, Atom() as other))) | Or((Atom() as one, Atom() as other)):
             same = one.predicate == other.predicate and set(one.arguments) & set(other.arguments)
             turned = one.arguments == other.arguments[::-1]
-            if same and len(set(one.arguments)) == len(one.arguments) == 2 and (turned or _is_fan(one, other)):
+            if same and len(set(one.arguments)) == len(one.arguments) == 2 and (turned or is_fan(one, other)):
                 return one, other
     return None
 
@@ -250,9 +254,10 @@ def _of_group(group: Group, view: View) -> list[Moments]:
     """The moments of every rule of a group."""
     one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
     parts = []
-    for scenes, left, right, _, _ in stacked(group, view.facts):
-        found = _closed_form(left, right, view.facts.objects[scenes].sum(1), group.width, (one, other))
-        parts.append([part.cpu() for part in _fields(found)])
+    for batch in stacked(group, view.facts):
+        objects = view.facts.objects[batch.scenes].sum(1)
+        found = _closed_form(batch.left, batch.right, objects, group.width, (one, other))
+        parts.append(_fields(found))
     joined = [torch.cat(given) for given in zip(*parts, strict=True)]
     whole = Moments(joined[0], joined[1], joined[2], joined[3])
     moments = [_each(whole, operator.itemgetter((slice(None), number))) for number in range(len(group.places))]
@@ -267,16 +272,9 @@ def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> Tensor:
     one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(CHECKS, len(group.places), dtype=torch.float64)
-    for scenes, left, right, _, _ in stacked(group, view.facts):
-        for scene, real in enumerate(view.facts.objects[scenes]):
-            places = real.nonzero().flatten().cpu()
-            shape = (len(right[scene]), *[len(real)] * group.width)
-            heads = right[scene].reshape(shape)
-            for draw in range(CHECKS):
-                order = torch.arange(len(real))
-                order[places] = places[torch.randperm(len(places), generator=generator)]
-                moved = heads[:, order] if group.width == 1 else heads[:, order][:, :, order]
-                total[draw] += (left[scene] @ moved.flatten(1).T)[one, other].double().cpu()
+    for batch in stacked(group, view.facts):
+        for draw in range(CHECKS):
+            total[draw] += batch.left.times(batch.right.renamed(generator))[:, one, other].sum(0)
     deviations = (total - mean) / variance.sqrt().clamp_min(1e-9)
     return (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD)
 
@@ -291,19 +289,19 @@ def _fields(moments: Moments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _closed_form(
-    body: Tensor, head: Tensor, objects: Tensor, width: int, chosen: tuple[Tensor, Tensor] | None = None
+    body: Stack, head: Stack, objects: Tensor, width: int, chosen: tuple[Tensor, Tensor] | None = None
 ) -> Moments:
-    """Moments (B, K) of K pairs of sides: body (B, I, M) and head (B, J, M) over M = n^width places.
+    """Moments (B, K) of K pairs of sides, I bodies and J heads over n or n (n - 1) places.
 
     objects: (B,) number of real ones. chosen: for each of the K pairs its body and its head; None = I = J = K = 1.
     """
     one, other = chosen if chosen is not None else (torch.tensor([0]), torch.tensor([0]))
-    total = (body @ head.transpose(1, 2))[:, one, other].double()
-    (x, x_patterns), (y, y_patterns) = _described(body, width), _described(head, width)
-    all_places, places = _places(objects.double(), width)
-    mean = _ratio(x[:, one] * y[:, other], all_places[:, None])
-    square = _ratio(x_patterns[:, :, one] * y_patterns[:, :, other], places[:, :, None]).sum(0)
-    most = torch.minimum(x[:, one] * head.amax(2)[:, other], y[:, other] * body.amax(2)[:, one])
+    total = body.times(head)[:, one, other]
+    x, y = body.described(), head.described()
+    all_places, places = _places(objects.cpu().double(), width)
+    mean = _ratio(x.whole[:, one] * y.whole[:, other], all_places[:, None])
+    square = _ratio(x.patterns[:, :, one] * y.patterns[:, :, other], places[:, :, None]).sum(0)
+    most = torch.minimum(x.whole[:, one] * y.most[:, other], y.whole[:, other] * x.most[:, one])
     return Moments(total, mean, (square - mean**2).clamp_min(0), most)
 
 
@@ -314,24 +312,6 @@ def _places(n: Tensor, width: int) -> tuple[Tensor, Tensor]:
         return n, torch.stack([n, pairs])
     triples = pairs * (n - 2)
     return pairs, torch.stack([pairs, pairs, triples, triples, triples, triples, triples * (n - 3)])
-
-
-def _described(sides: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """(B, I) sums and (P, B, I) sums over pairs of places by pattern, float64, of (B, I, n^width)."""
-    # Sides are at most the number of objects each: sums of their squares stay exact in single precision up to 64.
-    sides = sides if sides.shape[2] ** 2 <= EXACT_FLOAT32 else sides.double()
-    whole = sides.sum(2).double()
-    equal = (sides * sides).sum(2).double()
-    if width == 1:
-        return whole, torch.stack([equal, whole**2 - equal])
-    matrix = sides.reshape(*sides.shape[:2], round(sides.shape[2] ** 0.5), -1)
-    rows, columns = matrix.sum(3).double(), matrix.sum(2).double()
-    reverse = (matrix * matrix.transpose(2, 3)).sum((2, 3)).double()
-    first = (rows**2).sum(2) - equal
-    second = (columns**2).sum(2) - equal
-    chain = (rows * columns).sum(2) - reverse
-    apart = whole**2 - equal - reverse - first - second - 2 * chain
-    return whole, torch.stack([equal, reverse, first, second, chain, chain, apart])
 
 
 def sampled(left: Formula, right: Formula, view: View, other: View, draws: int = DRAWS) -> Moments:
@@ -347,7 +327,7 @@ def sampled(left: Formula, right: Formula, view: View, other: View, draws: int =
     )
 
     def common(head: View) -> tuple[Tensor, Tensor]:
-        if isinstance(left, Atom) and isinstance(right, Atom) and _is_fan(left, right):
+        if isinstance(left, Atom) and isinstance(right, Atom) and is_fan(left, right):
             return common_fans(left, right, body.facts, head.facts)
         alive, broken = count(both, body, {"renamed": head})
         return (alive - broken).double(), alive.double()
@@ -356,32 +336,6 @@ def sampled(left: Formula, right: Formula, view: View, other: View, draws: int =
     total, most = common(seen)
     drawn = torch.stack([common(renamed(seen, generator))[0] for _ in range(draws)])
     return Moments(total, drawn.mean(0), drawn.var(0), most)
-
-
-def _is_fan(left: Atom, right: Atom) -> bool:
-    """Two relations that share one object: p(a, b) and p(a, c)."""
-    names = {*left.arguments, *right.arguments}
-    return len(set(left.arguments)) == len(set(right.arguments)) == 2 and len(names) == 3
-
-
-def common_fans(left: Atom, right: Atom, facts: Facts, other: Facts) -> tuple[Tensor, Tensor]:
-    """(B,) float64 each: triples with X_ab and Y_ac, and those with X_ab where Y_ac may be asked, b and c distinct.
-
-    sum_a (sum_b X_ab) (sum_c Y_ac) - sum_ab X_ab Y_ab, without any array over triples.
-    """
-    (shared,) = set(left.arguments) & set(right.arguments)
-
-    def read(atom: Atom, given: Facts, *, valid: bool = False) -> Tensor:
-        value = given.validity(atom.predicate) & given.groundings(2)
-        value = value if valid else value & given.crisp(atom.predicate)
-        return (value if atom.arguments[0] == shared else value.transpose(1, 2)).double()
-
-    x = read(left, facts)
-
-    def together(y: Tensor) -> Tensor:
-        return (x.sum(2) * y.sum(2)).sum(1) - (x * y).sum((1, 2))
-
-    return together(read(right, other)), together(read(right, other, valid=True))
 
 
 def renamed(view: View, generator: torch.Generator) -> View:
@@ -414,13 +368,14 @@ def _summed(side: Formula, shared: tuple[str, ...], view: View) -> Tensor:
 
 def vector_moments(body: Tensor, head: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (B,) of sum_a X_a Y_pi(a) over renamings pi of the n objects of each scene; (B, N) inputs."""
-    found = _closed_form(body[:, None], head[:, None], objects.sum(1), 1)
+    found = _closed_form(Dense(body[:, None], objects, 1), Dense(head[:, None], objects, 1), objects.sum(1), 1)
     return found.mean[:, 0], found.variance[:, 0]
 
 
 def matrix_moments(body: Tensor, head: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (B,) of sum_ab X_ab Y_pi(a)pi(b) over renamings; (B, N, N) with zero diagonals."""
-    found = _closed_form(body.flatten(1)[:, None], head.flatten(1)[:, None], objects.sum(1), 2)
+    one, other = (Dense(side.flatten(1)[:, None], objects, 2) for side in (body, head))
+    found = _closed_form(one, other, objects.sum(1), 2)
     return found.mean[:, 0], found.variance[:, 0]
 
 

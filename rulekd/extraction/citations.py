@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 from kg import Citation, Rule
+from rulekd.extraction.fans import fan, fan_grounding
+from rulekd.extraction.matrices import through_middle
+from rulekd.extraction.sides import two_sided
 from rulekd.grounding import View, ground
 
 #: Examples and counterexamples cited with a rule, each.
@@ -22,30 +25,42 @@ def with_citations(
 
     live, broken: (K, B) int64, the groundings of each rule in each scene.
     """
+    wanted: dict[int, list[tuple[int, bool]]] = {}
+    for place, (alive, wrong) in enumerate(zip(live, broken, strict=True)):
+        for lost, count in ((False, alive - wrong), (True, wrong)):
+            for scene in count.nonzero().flatten()[:CITED].tolist():
+                wanted.setdefault(scene, []).append((place, lost))
+    found: dict[tuple[int, bool], list[Citation]] = {}
+    for scene in sorted(wanted):
+        index = torch.tensor([scene], device=view.facts.objects.device)
+        here, moved = view.select(index), {name: image.select(index) for name, image in images.items()}
+        # A world counts real objects only, in their order.
+        number = (here.facts.objects[0].long().cumsum(0) - 1).tolist()
+        name = view.facts.name(scene)
+        for place, lost in wanted[scene]:
+            binding = tuple((v, number[o]) for v, o in _grounding(rules[place], here, moved, broken=lost))
+            found.setdefault((place, lost), []).append(Citation(scene=name, binding=binding, world=name))
     cited = []
-    for rule, alive, wrong in zip(rules, live, broken, strict=True):
+    for place, rule in enumerate(rules):
         assert rule.evidence is not None, "mined rules carry evidence"
-        kept, lost = ((alive - wrong).nonzero().flatten()[:CITED], wrong.nonzero().flatten()[:CITED])
-        evidence = replace(
-            rule.evidence,
-            examples=_cite(rule, view, images, kept, broken=False),
-            counterexamples=_cite(rule, view, images, lost, broken=True),
-        )
-        cited.append(replace(rule, evidence=evidence))
+        kept, broke = (tuple(found.get((place, lost), ())) for lost in (False, True))
+        cited.append(replace(rule, evidence=replace(rule.evidence, examples=kept, counterexamples=broke)))
     return cited
 
 
-def _cite(rule: Rule, view: View, images: Mapping[str, View], scenes: Tensor, *, broken: bool) -> tuple[Citation, ...]:
-    if not len(scenes):
-        return ()
-    index = scenes.to(view.facts.objects.device)
-    part = ground(rule.formula, view.select(index), {name: image.select(index) for name, image in images.items()})
-    wanted = part.broken if broken else part.live & ~part.broken
-    found = []
-    for place, scene in enumerate(scenes.tolist()):
-        # A world counts real objects only, in their order.
-        number = view.facts.objects[scene].long().cumsum(0) - 1
-        where = number[torch.nonzero(wanted[place])[0]].tolist()
-        name = view.facts.name(scene)
-        found.append(Citation(scene=name, binding=tuple(zip(part.variables, where, strict=True)), world=name))
-    return tuple(found)
+def _grounding(rule: Rule, view: View, images: Mapping[str, View], *, broken: bool) -> list[tuple[str, int]]:
+    """An object for each variable, in one scene that has such a grounding: it breaks the rule, or it keeps it.
+
+    Where three objects are joined two by two, no array over all three is made.
+    """
+    law, shared = two_sided(rule.formula), fan(rule.formula)
+    if law is not None and law.left.chain:
+        return sorted(zip(law.names, through_middle(law, view.facts, broken=broken), strict=True))
+    if shared is not None:
+        left, right, _ = shared
+        (middle,) = set(left.arguments) & set(right.arguments)
+        names = (middle, *({*left.arguments} - {middle}), *({*right.arguments} - {middle}))
+        return sorted(zip(names, fan_grounding(shared, view.facts, broken=broken), strict=True))
+    part = ground(rule.formula, view, images)
+    where = torch.nonzero((part.broken if broken else part.live & ~part.broken)[0])[0]
+    return list(zip(part.variables, where.tolist(), strict=True))

@@ -29,7 +29,8 @@ from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implicat
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.guards import guards
-from rulekd.extraction.sides import crossed, side_of
+from rulekd.extraction.matrices import crossed
+from rulekd.extraction.sides import side_of
 
 #: Bodies beyond which a level is not begun.
 MOST = 50_000

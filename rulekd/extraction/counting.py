@@ -13,18 +13,17 @@ float64. They are sums over scenes, so shards and machines add up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from kg import Atom, RulekdError
+from rulekd.extraction.products import EXACT_FLOAT32
+from rulekd.extraction.sparse import Plane, Read, Sparse, sparse, two_steps
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
-
-#: Whole numbers up to here are exact in float32.
-EXACT_FLOAT32 = 2**24
 
 #: Scenes are counted in parts of about this many matrix entries.
 BLOCK = 2**24
@@ -77,7 +76,12 @@ class ChainCounts:
 
 
 def check_size(facts: Facts) -> None:
-    """Raise RulekdError for scenes too large to be counted, with the arithmetic and the way out."""
+    """Raise RulekdError for scenes too large to be counted, with the arithmetic and the way out.
+
+    Large scenes of which little is true take little.
+    """
+    if sparse(facts):
+        return
     relations = sum(value.dim() == 3 for value in facts.values.values())
     objects = facts.objects.shape[1]
     needed = 2 * relations * objects**2 * 8  # two orientations; truth and validity in float32
@@ -124,8 +128,14 @@ def count_pairs(facts: Facts, arity: int, watch: Watch | None = None) -> PairCou
     atoms = oriented_atoms(facts, arity)
     size = len(atoms)
     valid, first, both = (torch.zeros(size, size, dtype=torch.float64) for _ in range(3))
-    parts = blocks(facts, size * facts.objects.shape[1] ** arity)
+    thin = arity == 2 and sparse(facts)
+    parts = one_by_one(facts) if thin else blocks(facts, size * facts.objects.shape[1] ** arity)
     for index in parts if watch is None else watch.parts(PAIRS[arity], size * size, parts):
+        if thin:
+            true, allowed = _planes(facts.select(index), atoms)
+            for total, one, other in ((valid, allowed, allowed), (first, true, allowed), (both, true, true)):
+                total += one.times(other)[0]
+            continue
         x, v = (m.flatten(2) if arity else m[..., None] for m in matrices(facts.select(index), atoms))
         asked = once(v).transpose(1, 2)
         valid += _product(once(v), asked)
@@ -158,10 +168,14 @@ def count_chains(facts: Facts, watch: Watch | None = None) -> ChainCounts:
     size, objects = len(atoms), facts.objects.shape[1]
     live = torch.zeros(size, size, len(heads), dtype=torch.float64)
     hits = torch.zeros_like(live)
-    wide = objects**3 > EXACT_FLOAT32
+    wide, thin = objects**3 > EXACT_FLOAT32, sparse(facts)
     entries = size * objects**2
-    parts = blocks(facts, entries, entries * len(heads) * (objects + size))
+    parts = one_by_one(facts) if thin else blocks(facts, entries, entries * len(heads) * (objects + size))
     for index in parts if watch is None else watch.parts("compositions", live.numel(), parts):
+        if thin:
+            for total, counted in zip((live, hits), two_steps(*_planes(facts.select(index), atoms)), strict=True):
+                total += counted[..., : len(heads)]
+            continue
         x, v = matrices(facts.select(index), atoms)
         if wide:
             x, v = x.double(), v.double()
@@ -186,6 +200,24 @@ def blocks(facts: Facts, entries: int, work: int = 0) -> list[Tensor]:
     """The numbers of all scenes, in parts of few enough matrix entries and multiplications; each given of one scene."""
     step = max(1, min(BLOCK // max(entries, 1), WORK // max(work, 1)))
     return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
+
+
+def one_by_one(facts: Facts) -> list[Tensor]:
+    """The numbers of all scenes, each alone."""
+    return list(torch.arange(len(facts), device=facts.objects.device)[:, None])
+
+
+def _planes(facts: Facts, atoms: Sequence[Atom]) -> tuple[Sparse, Sparse]:
+    """(X, V) of one scene."""
+    read = Read(facts)
+
+    def stacked(of: Callable[[str], Plane]) -> Sparse:
+        planes = {name: of(name) for name in {atom.predicate for atom in atoms}}
+        return Sparse.of(
+            [planes[a.predicate].turned if a.arguments == ("b", "a") else planes[a.predicate] for a in atoms]
+        )
+
+    return stacked(read.true), stacked(read.asked)
 
 
 def once(valid: Tensor) -> Tensor:

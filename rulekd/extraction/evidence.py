@@ -35,9 +35,9 @@ from kg import Evidence, Formula, Kind, Provenance, Rule
 from kg.formulas import Under
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
+from rulekd.extraction.matrices import tallies
 from rulekd.extraction.outvoted import borne_out
 from rulekd.extraction.refutation import clean, explained, one_bodied, refutations, spoken, undoubted, unreliable
-from rulekd.extraction.sides import tallies
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally, by_unit, ledger, tallies_of
 from rulekd.facts import Facts

@@ -30,8 +30,9 @@ from kg import And, Atom, Formula, Implies
 from kg.normal import rename
 from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
 from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.matrices import crossed, tallies
 from rulekd.extraction.refutation import EXCEPTIONS
-from rulekd.extraction.sides import crossed, side_of, tallies
+from rulekd.extraction.sides import side_of
 from rulekd.facts import Facts
 from rulekd.grounding import View
 

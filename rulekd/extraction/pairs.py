@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import networkx as nx
+import torch
 
 from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import PAIRS, PairCounts, blocks, matrices
+from rulekd.extraction.counting import PAIRS, PairCounts
 from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.facts import Facts
 
 #: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
 LARGEST_SET = 32
@@ -62,15 +64,20 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterato
             if rarer > 0 and float(counts.both[i, j]) <= seen.slack * rarer:
                 graph.add_edge(i, j)
     cliques = [sorted(clique) for clique in nx.find_cliques(graph) if 2 <= len(clique) <= LARGEST_SET]
-    totals, broken = [0.0] * len(cliques), [0.0] * len(cliques)
-    for index in blocks(seen.facts, len(counts.atoms) * seen.facts.objects.shape[1] ** arity) if cliques else ():
-        truths, valids = matrices(seen.facts.select(index), counts.atoms[:size])
-        for place, members in enumerate(cliques):
-            allowed = (valids[:, members] > 0).all(1)
-            totals[place] += float(allowed.sum())
-            broken[place] += float(((truths[:, members].sum(1) != 1) & allowed).sum())
-    for members, total, wrong in zip(cliques, totals, broken, strict=True):
+    for members in cliques:
+        names = [counts.atoms[i].predicate for i in members]
+        total, wrong = _not_one(seen.facts, names, arity)
         yield ExactlyOne(tuple(counts.atoms[i] for i in members)), seen.holds(total, wrong)
+
+
+def _not_one(facts: Facts, names: Sequence[str], arity: int) -> tuple[int, int]:
+    """Groundings at which all may be asked about, and those of them at which not just one is true."""
+    asked = facts.groundings(arity)
+    told = torch.zeros(asked.shape, dtype=torch.uint8, device=asked.device)
+    for name in names:
+        asked = asked & facts.validity(name)
+        told += facts.crisp(name)
+    return int(asked.sum()), int((asked & (told != 1)).sum())
 
 
 def exclusive_sets(seen: Discovery, arity: int = 2) -> list[tuple[str, ...]]:

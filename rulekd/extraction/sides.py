@@ -1,41 +1,13 @@
-"""Body and head of many rules at once, as matrices over the objects that the two share.
-
-A rule over a and c, or a body that runs through a third object b, is read as two matrices a scene,
-
-    L_ac = sum_b X_ab Y_bc  (a chain),  X_ac Y_ac ...  (atoms of the same pair),  or both;    R_ac = any head holds,
-
-(an end of the chain may be several atoms, X_ab X'_ab, and what is asked of b alone stands in it as a row),
-
-with R false and W = 0 where the head may not be asked. Live groundings of ``body -> head`` are sum_ac L W, those that
-keep it sum_ac L R: one product of all bodies with all heads a scene counts every rule. Equivalences, exclusions and
-exhaustions of two atoms come from the same sums. Unary atoms stand in a matrix as rows or columns. What is over one
-object only is a matrix of one column.
-
-Rules of another shape are counted one by one, by ``rulekd.grounding``.
-"""
+"""A rule as two sides, body and head, over the objects that they share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
-
-import torch
-from torch import Tensor
 
 from kg import Formula
 from kg.formulas import And, Atom, Iff, Implies, Not, Or
-from rulekd.extraction.counting import EXACT_FLOAT32, blocks, once
-from rulekd.extraction.stopwatch import Watch
-from rulekd.facts import Facts
-from rulekd.grounding import View, count
-
-#: Matrix entries of all sides that are held at once.
-BLOCK = 2**24
-
-#: Bodies that are crossed with all heads at once.
-SIDES = 128
 
 
 class Kind(Enum):
@@ -67,12 +39,13 @@ class Side:
 
 @dataclass(frozen=True)
 class TwoSided:
-    """A rule as two matrices; ``width`` is the number of shared objects."""
+    """A rule as two matrices; ``width`` is the number of shared objects. names: the variables of the axes."""
 
     left: Side
     right: Side
     kind: Kind
     width: int
+    names: tuple[str, ...]
 
 
 def two_sided(formula: Formula) -> TwoSided | None:
@@ -110,7 +83,9 @@ def _implication(body: Formula, head: Formula) -> TwoSided | None:
     direct = tuple(atom for atom in atoms[: len(bodies)] if 2 not in atom.axes)
     if middle and not {(0, 2), (1, 2)} <= {tuple(sorted(atom.axes)) for atom in chain}:
         return None
-    return TwoSided(Side(chain, direct), Side((), tuple(atoms[len(bodies) :]), True), Kind.IMPLIES, len(shared))
+    return TwoSided(
+        Side(chain, direct), Side((), tuple(atoms[len(bodies) :]), True), Kind.IMPLIES, len(shared), tuple(axis)
+    )
 
 
 def _of_atoms(left: Atom, right: Atom, kind: Kind) -> TwoSided | None:
@@ -121,7 +96,7 @@ def _of_atoms(left: Atom, right: Atom, kind: Kind) -> TwoSided | None:
     one, other = placed_at(left, axis), placed_at(right, axis)
     if one is None or other is None or len(one.axes) != len(names) or len(other.axes) != len(names):
         return None
-    return TwoSided(Side((), (one,)), Side((), (other,)), kind, len(names))
+    return TwoSided(Side((), (one,)), Side((), (other,)), kind, len(names), tuple(axis))
 
 
 def _atoms(formula: Formula, join: type[And] | type[Or]) -> tuple[Atom, ...] | None:
@@ -143,91 +118,18 @@ def side_of(atoms: Sequence[Atom], axis: Mapping[str, int], *, either: bool = Fa
     )
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What the two sides of K rules of one kind have in common, by scene, (B, K) float64 each.
+def ends_of(chain: Sequence[Placed]) -> tuple[list[Placed], list[Placed]]:
+    """The atoms between either end and the middle object, with the end on axis 0 and the middle on axis 1.
 
-    left, right: groundings of either side where the other may be asked. both: common ones. valid: where both may be
-    asked. An implication needs neither right nor valid: they are 0.
+    What is asked of the middle alone stands with the first.
     """
+    first = [atom for atom in chain if 0 in atom.axes] + [atom for atom in chain if atom.axes == (2,)]
+    second = [atom for atom in chain if 1 in atom.axes]
 
-    left: Tensor
-    right: Tensor
-    both: Tensor
-    valid: Tensor
+    def to_middle(atom: Placed) -> Placed:
+        return Placed(atom.predicate, tuple(1 if axis == 2 else 0 for axis in atom.axes))
 
-    def tally(self, kind: Kind) -> tuple[Tensor, Tensor]:
-        """(live, broken) groundings by scene, (B, K) each."""
-        either = self.left + self.right - self.both
-        match kind:
-            case Kind.IMPLIES:
-                return self.left, self.left - self.both
-            case Kind.IFF:
-                return either, either - self.both
-            case Kind.EXCLUDES:
-                return either, self.both
-            case Kind.EXHAUSTS:
-                return self.valid, self.valid - either
-
-
-class Matrices:
-    """The matrices of placed atoms in one batch of scenes, made when first asked for."""
-
-    def __init__(self, facts: Facts, width: int) -> None:
-        self.facts, self.width = facts, width
-        self.objects = facts.objects.shape[1]
-        # Sums over all triples of a scene stay exact.
-        self.dtype = torch.float64 if self.objects**3 > EXACT_FLOAT32 else torch.float32
-        self.pairs = facts.groundings(2)
-        self._kept: dict[tuple[Placed, bool], Tensor] = {}
-        self._last: tuple[tuple[Placed, ...], Tensor] | None = None
-
-    def atom(self, atom: Placed, *, valid: bool = False) -> Tensor:
-        """(B, N) or (B, N, N), 0 or 1: truth, 0 where it may not be asked; or whether it may be."""
-        if (atom, valid) not in self._kept:
-            allowed = self.facts.validity(atom.predicate)
-            value = allowed if valid else self.facts.crisp(atom.predicate) & allowed
-            order = tuple(0 if axis == min(atom.axes) else 1 for axis in atom.axes)
-            if len(atom.axes) == 2:
-                if order == (1, 0):
-                    value = value.transpose(1, 2)
-                value = value & self.pairs
-            elif self.width == 2:
-                value = (value[:, :, None] if atom.axes == (0,) else value[:, None, :]) & self.pairs
-            self._kept[atom, valid] = value.to(self.dtype)
-        return self._kept[atom, valid]
-
-    def side(self, side: Side) -> Tensor:
-        """(B, N) or (B, N, N): number of groundings of a side by the shared objects."""
-        if side.either and len(side.atoms) > 1:
-            return self.valid(side) * torch.stack([self.atom(atom) for atom in side.atoms]).amax(0)
-        result = None
-        if side.chain:
-            result = self._chained(side.chain)
-        for atom in side.atoms:
-            result = self.atom(atom) if result is None else result * self.atom(atom)
-        assert result is not None, "a side has atoms"
-        return result
-
-    def _chained(self, chain: tuple[Placed, ...]) -> Tensor:
-        """(B, N, N): ways through a middle object. The last chain is kept: bodies that share it follow each other."""
-        if self._last is None or self._last[0] != chain:
-            ends = [[atom for atom in chain if end in atom.axes] for end in (0, 1)]
-            ends[0] += [atom for atom in chain if atom.axes == (2,)]
-            first, second = (reduce(torch.mul, [self._to_middle(atom) for atom in end]) for end in ends)
-            self._last = chain, (first @ second.transpose(1, 2)) * self.pairs
-        return self._last[1]
-
-    def _to_middle(self, atom: Placed) -> Tensor:
-        """(B, N, N): an end of the chain against the middle object."""
-        return self.atom(Placed(atom.predicate, tuple(1 if axis == 2 else 0 for axis in atom.axes)))
-
-    def valid(self, side: Side) -> Tensor:
-        """(B, N) or (B, N, N), 0 or 1: where every atom of a side may be asked."""
-        result = self.atom(side.atoms[0], valid=True)
-        for atom in side.atoms[1:]:
-            result = result * self.atom(atom, valid=True)
-        return result
+    return [to_middle(atom) for atom in first], [to_middle(atom) for atom in second]
 
 
 @dataclass(frozen=True)
@@ -267,104 +169,3 @@ def groups(formulas: Sequence[Formula]) -> tuple[list[Group], list[int]]:
             )
         )
     return found, [place for place, one in enumerate(read) if one is None]
-
-
-def stacked(group: Group, facts: Facts) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
-    """(scenes, L, R, V, W) in parts of the batch: bodies (B, I, M), heads (B, J, M), and where each may be asked.
-
-    M is N or N^2. V is 0 for bodies of several atoms. Where every head may be asked at the same groundings, W is one
-    row a scene, seen J times.
-    """
-    size = facts.objects.shape[1] ** group.width * (len(group.lefts) + len(group.rights)) * 2
-    step = max(1, BLOCK // max(1, size))
-    named = {atom.predicate for side in group.rights for atom in side.atoms}
-    shared = named.isdisjoint(facts.valid)
-    for first in range(0, len(facts), step):
-        scenes = slice(first, min(first + step, len(facts)))
-        index = torch.arange(scenes.start, scenes.stop, device=facts.objects.device)
-        made = Matrices(facts if step >= len(facts) else facts.select(index), group.width)
-        left = torch.stack([made.side(side).flatten(1) for side in group.lefts], 1)
-        right = torch.stack([made.side(side).flatten(1) for side in group.rights], 1)
-        valid = torch.zeros_like(left)
-        for place, side in enumerate(group.lefts):
-            if not side.chain and len(side.atoms) == 1:
-                valid[:, place] = made.valid(side).flatten(1)
-        if shared:
-            asked = made.valid(group.rights[0]).flatten(1)[:, None].expand_as(right)
-        else:
-            asked = torch.stack([made.valid(side).flatten(1) for side in group.rights], 1)
-        yield scenes, left, right, valid, asked
-
-
-def crossed(
-    lefts: Sequence[Side],
-    rights: Sequence[Side],
-    facts: Facts,
-    watch: Watch | None = None,
-    what: str = "",
-    rules: int = 0,
-    width: int = 2,
-) -> tuple[Tensor, Tensor]:
-    """(live, hits) of every body with every head over the same objects, summed over scenes, (I, J) float64.
-
-    what, rules: what is counted, and how many rules that is, for the watch. width: 2 objects, or 1.
-    """
-    live, hits = (torch.zeros(len(lefts), len(rights), dtype=torch.float64) for _ in range(2))
-    parts = [slice(first, first + SIDES) for first in range(0, len(lefts), SIDES)]
-    # Every body is counted on the same scenes, so that what is reached when the time is up is reached for all.
-    scenes = blocks(facts, 4 * SIDES * facts.objects.shape[1] ** width)
-    for index in scenes if watch is None else watch.parts(what, rules, scenes):
-        here = facts.select(index)
-        for part in parts:
-            group = Group(width, (), (), tuple(lefts[part]), tuple(rights), (), ())
-            for _, left, right, _, asked in stacked(group, here):
-                live[part] += (left @ once(asked).transpose(1, 2)).double().sum(0).cpu()
-                hits[part] += (left @ right.transpose(1, 2)).double().sum(0).cpu()
-    return live, hits
-
-
-def tallies(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> tuple[Tensor, Tensor]:
-    """(live, broken) groundings of every rule in every scene, two (K, B) int64 tensors on the CPU."""
-    live = torch.zeros(len(formulas), len(view.facts), dtype=torch.int64)
-    broken = torch.zeros_like(live)
-    batched, others = groups(formulas)
-    for group in batched:
-        for scenes, left, right, valid, asked in stacked(group, view.facts):
-            for kind in dict.fromkeys(group.kinds):
-                chosen = [number for number, one in enumerate(group.kinds) if one is kind]
-                places = torch.tensor([group.places[number] for number in chosen])
-                sums = _sums(group, chosen, left, right, valid, asked)
-                alive, wrong = sums.tally(kind)
-                live[places, scenes], broken[places, scenes] = alive.T.long(), wrong.T.long()
-    for place in others:
-        alive, wrong = count(formulas[place], view, images)
-        live[place], broken[place] = alive.cpu(), wrong.cpu()
-    return live, broken
-
-
-def _sums(group: Group, chosen: Sequence[int], left: Tensor, right: Tensor, valid: Tensor, asked: Tensor) -> Sums:
-    """What the two sides of the chosen rules of one kind have in common, (B, K) each."""
-    rows, one = _numbered([group.left_of[number] for number in chosen])
-    columns, other = _numbered([group.right_of[number] for number in chosen])
-    nowhere = torch.zeros(len(left), len(chosen), dtype=torch.float64)
-
-    def gathered(first: Tensor, second: Tensor) -> Tensor:
-        """(B, K) float64 on the CPU: the products of all sides, of which each rule takes one."""
-        same = once(second).shape[1] == 1
-        here = once(second) if same else second[:, columns]
-        return (first[:, rows] @ here.transpose(1, 2)).cpu()[:, one, 0 if same else other].double()
-
-    implies = all(group.kinds[number] is Kind.IMPLIES for number in chosen)
-    return Sums(
-        gathered(left, asked),
-        nowhere if implies else gathered(valid, right),
-        gathered(left, right),
-        nowhere if implies else gathered(valid, asked),
-    )
-
-
-def _numbered(places: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The different ones, and for each of all its number among these."""
-    different = sorted(set(places))
-    number = {place: count for count, place in enumerate(different)}
-    return different, [number[place] for place in places]

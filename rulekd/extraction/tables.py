@@ -35,7 +35,8 @@ import torch
 from torch import Tensor
 
 from rulekd.extraction.associativity import settle, triangles, writings
-from rulekd.extraction.counting import EXACT_FLOAT32, blocks
+from rulekd.extraction.counting import blocks
+from rulekd.extraction.products import EXACT_FLOAT32
 from rulekd.facts import Facts
 
 #: By which factor the witnesses that wrong answers give may be misjudged where all errors are shared. Of 12 networks

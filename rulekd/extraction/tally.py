@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kg import Formula, Ledger
 from rulekd.extraction import betting
-from rulekd.extraction.sides import tallies
+from rulekd.extraction.matrices import tallies
 from rulekd.facts import Facts
 from rulekd.grounding import View
 

@@ -65,7 +65,7 @@ def test_what_is_no_network_no_rule_and_no_fact_is_told_so(call: Callable[[], ob
 
 
 def test_a_graph_too_large_to_be_counted_says_what_it_would_take() -> None:
-    facts = Facts({f"r{place}": torch.zeros(1, 2600, 2600, dtype=torch.bool) for place in range(10)})
+    facts = Facts({f"r{place}": torch.ones(1, 2600, 2600, dtype=torch.bool) for place in range(10)})
     with pytest.raises(RulekdError, match=r"10 relations over scenes of 2,600 objects .* 1\.0 GiB a scene"):
         rulekd.mine(facts)
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg import Formula, parse
-from rulekd.extraction.sides import groups, tallies, two_sided
+from rulekd.extraction.matrices import tallies
+from rulekd.extraction.sides import groups, two_sided
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 
