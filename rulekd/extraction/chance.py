@@ -12,7 +12,10 @@ Y evenly over the places of a pattern:
 
     E T   = sum X sum Y / (n (n - 1)),        E T^2 = sum over patterns of  S(X) S(Y) / number of places.
 
-Scenes are independent, so means and variances add up over them, and one big graph is served as well. The p-value is
+Where not every grounding may be asked about, both sides stand on the places J at which both may be: n (n - 1) and the
+number of pairs of places in a pattern are those of J. (Exact where J is all pairs of some objects.) Units are
+independent, so means and variances add up over them; scenes of one unit may be copies, so that their deviations add
+up. One big graph is served as well. The p-value is
 a bound that holds for any number of scenes, not a normal approximation: a relation that hangs on one hub makes T jump
 by hundreds in one renaming of n. With t = T - E T, the variance v_s and the largest rise h_s of each scene,
 
@@ -23,8 +26,9 @@ In the second, each scene stands for the variable of its mean, variance and rise
 two values h_s and -v_s / h_s. One scene in which T may jump does not spoil the others, as in Bernstein's inequality.
 
 On very few scenes these bounds find next to nothing: there renamings are drawn as well, and where none of them falls
-further from the mean than a normal variable would, and they spread as far as the exact variance says (which a rare
-renaming that gives a large sum would account for alone), the normal tail is taken.
+further from the mean than a normal variable would, they spread as far as the exact variance says (which a rare
+renaming that gives a large sum would account for alone), and no single object can change T by more than a standard
+deviation (two hubs meet in one renaming of n, which few draws show), the normal tail is taken.
 
 A law of one predicate that pairs its facts with each other (asymmetric, total, functional) has no two sides that could
 be unrelated: there chance means that the facts of each scene are placed at random (``placed``).
@@ -49,17 +53,15 @@ from scipy.stats import hypergeom, norm
 from torch import Tensor
 
 from kg import Formula
-from kg.formulas import And, Atom, Iff, Implies, Not, Or, Transform, Under
+from kg.formulas import And, Atom, Iff, Implies, Not, Or, Under
 from kg.normal import free_variables
-from rulekd.extraction.fans import common_fans, is_fan
-from rulekd.extraction.matrices import stacked
-from rulekd.extraction.products import Dense, Stack
+from rulekd.extraction.fans import is_fan
+from rulekd.extraction.matrices import Batch, stacked
+from rulekd.extraction.products import Dense, Described, Stack
 from rulekd.extraction.sides import Group, Kind, groups
-from rulekd.grounding import View, count, outer_atoms
+from rulekd.facts import Facts
+from rulekd.grounding import View
 from rulekd.truth import truth
-
-#: Scenes and renamings that are drawn for the few rules without a closed form.
-DRAWN_SCENES, DRAWS = 128, 64
 
 #: Under so many scenes renamings are drawn, so many. If T is normal, none is further off than so many deviations (but
 #: in one set of 700), and their mean square is no less than this share of the variance.
@@ -83,6 +85,24 @@ class Moments:
     variance: Tensor
     most: Tensor
     normal: bool = False
+
+    def by_unit(self, facts: Facts) -> Moments:
+        """The sums over the scenes of each independent unit, (U,).
+
+        Its scenes may be alike (copies of one room), so that their deviations add up: the variance is at most
+        (sum of the deviations)^2.
+        """
+        if facts.group is None:
+            return self
+        units = facts.units.cpu()
+
+        def summed(values: Tensor) -> Tensor:
+            return torch.zeros(int(units.max()) + 1, dtype=torch.float64).index_add_(0, units, values)
+
+        deviation = summed(self.variance.sqrt())
+        return replace(
+            self, total=summed(self.total), mean=summed(self.mean), variance=deviation**2, most=summed(self.most)
+        )
 
     def p_value(self, *, expects_more: bool) -> float:
         """Bound of the probability of so large (so small) a sum when body and head are unrelated.
@@ -133,7 +153,8 @@ def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View]
     batched, others = groups([formulas[place] for place in rest]) if _several(view) else ([], list(range(len(rest))))
     for group in batched:
         for place, kind, moments in zip(group.places, group.kinds, _of_group(group, view), strict=True):
-            found[rest[place]] = moments.p_value(expects_more=kind in (Kind.IMPLIES, Kind.IFF))
+            more = kind in (Kind.IMPLIES, Kind.IFF)
+            found[rest[place]] = moments.by_unit(view.facts).p_value(expects_more=more)
     for place in (*alone, *(rest[place] for place in others)):
         formula = formulas[place]
         image = (images or {}).get(str(formula.transform)) if isinstance(formula, Under) else None
@@ -153,7 +174,7 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     left, right, expects_more = sides
     alone = _alone(formula) if image is None and _several(view) else None
     if alone is not None:
-        return placed(*alone, view).p_value(expects_more=False)
+        return placed(*alone, view).by_unit(view.facts).p_value(expects_more=False)
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
     if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
@@ -161,15 +182,15 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
         return _over_scenes(left, right, shared, (view, other), expects_more)
     if not shared:
         return None
-    if len(shared) <= 2 and (set(free_variables(left)) == set(shared) or set(free_variables(right)) == set(shared)):
-        body, head = (
-            Dense(_summed(side, shared, seen).flatten(1)[:, None], view.facts.objects, len(shared))
-            for side, seen in ((left, view), (right, other))
-        )
-        moments = _closed_form(body, head, view.facts.objects.sum(1), len(shared))
-    else:
-        moments = sampled(left, right, view, other)
-    return _each(moments, torch.flatten).p_value(expects_more=expects_more)
+    if len(shared) > 2 or all(set(free_variables(side)) != set(shared) for side in (left, right)):
+        return 1.0  # a shape that no family proposes: it is not known to be more than chance
+    body, head = (
+        Dense(_summed(side, shared, seen).flatten(1)[:, None], view.facts.objects, len(shared))
+        for side, seen in ((left, view), (right, other))
+    )
+    where = Dense(_asked(((left, view), (right, other)), shared).flatten(1)[:, None], view.facts.objects, len(shared))
+    moments = closed_form(body.at(where), head.at(where), where.described())
+    return _each(moments, torch.flatten).by_unit(view.facts).p_value(expects_more=expects_more)
 
 
 def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
@@ -227,12 +248,18 @@ def _over_scenes(
     left: Formula, right: Formula, shared: tuple[str, ...], views: tuple[View, View], expects_more: bool
 ) -> float:
     """p-value over renamings of the scenes, each of which has one grounding: the hypergeometric tail, exactly."""
-    body, head = (_summed(side, shared, view).reshape(-1) > 0 for side, view in zip((left, right), views, strict=True))
-    facts = views[0].facts
-    urn = int(facts.objects.any(1).sum()) if shared else len(facts)
+    sides = tuple(zip((left, right), views, strict=True))
+    body, head = (_summed(side, shared, view).reshape(-1) > 0 for side, view in sides)
+    asked, units = _asked(sides, shared).reshape(-1) > 0, views[0].facts.units
+    if shared:  # a scene has one object, somewhere
+        units = units.repeat_interleave(views[0].facts.objects.shape[1])
+    # Of scenes that belong together one speaks for all: they are alike.
+    urn = asked.nonzero().flatten().cpu()
+    urn = urn[np.unique(units.cpu()[urn].numpy(), return_index=True)[1]]
+    body, head = body.cpu()[urn], head.cpu()[urn]
     both, mine, theirs = int((body & head).sum()), int(body.sum()), int(head.sum())
-    tail = hypergeom.sf(both - 1, urn, mine, theirs) if expects_more else hypergeom.cdf(both, urn, mine, theirs)
-    return float(tail)
+    drawn = len(urn), mine, theirs
+    return float(hypergeom.sf(both - 1, *drawn) if expects_more else hypergeom.cdf(both, *drawn))
 
 
 def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:
@@ -253,15 +280,20 @@ def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:
 def _of_group(group: Group, view: View) -> list[Moments]:
     """The moments of every rule of a group."""
     one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
+    spoken = {atom.predicate for side in (*group.lefts, *group.rights) for atom in (*side.chain, *side.atoms)}
+    partly = not spoken.isdisjoint(view.facts.valid)
     parts = []
-    for batch in stacked(group, view.facts):
-        objects = view.facts.objects[batch.scenes].sum(1)
-        found = _closed_form(batch.left, batch.right, objects, group.width, (one, other))
+    for batch in stacked(group, view.facts, every=partly):
+        if partly:
+            found = _where_asked(batch, group)
+        else:
+            objects = view.facts.objects[batch.scenes].sum(1)
+            found = closed_form(batch.left, batch.right, everywhere(objects, group.width), (one, other))
         parts.append(_fields(found))
     joined = [torch.cat(given) for given in zip(*parts, strict=True)]
     whole = Moments(joined[0], joined[1], joined[2], joined[3])
     moments = [_each(whole, operator.itemgetter((slice(None), number))) for number in range(len(group.places))]
-    if len(view.facts) >= FEW:
+    if len(view.facts) >= FEW or partly:
         return moments
     light = _normal(group, view, joined[1].sum(0), joined[2].sum(0)).tolist()
     return [replace(one, normal=bool(normal)) for one, normal in zip(moments, light, strict=True)]
@@ -272,11 +304,14 @@ def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> Tensor:
     one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(CHECKS, len(group.places), dtype=torch.float64)
+    light = torch.ones(len(group.places), dtype=torch.bool)
     for batch in stacked(group, view.facts):
+        hubs = torch.minimum(batch.left.described().hub[:, one], batch.right.described().hub[:, other])
+        light &= hubs.amax(0) <= variance.sqrt()
         for draw in range(CHECKS):
             total[draw] += batch.left.times(batch.right.renamed(generator))[:, one, other].sum(0)
     deviations = (total - mean) / variance.sqrt().clamp_min(1e-9)
-    return (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD)
+    return light & (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD)
 
 
 def _each(moments: Moments, act: Callable[[Tensor], Tensor]) -> Moments:
@@ -288,73 +323,65 @@ def _fields(moments: Moments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return moments.total, moments.mean, moments.variance, moments.most
 
 
-def _closed_form(
-    body: Stack, head: Stack, objects: Tensor, width: int, chosen: tuple[Tensor, Tensor] | None = None
-) -> Moments:
-    """Moments (B, K) of K pairs of sides, I bodies and J heads over n or n (n - 1) places.
+def closed_form(body: Stack, head: Stack, places: Described, chosen: tuple[Tensor, Tensor] | None = None) -> Moments:
+    """Moments (B, K) of K pairs of sides, I bodies and J heads. places: those that they stand on, (B, 1) or (B, K).
 
-    objects: (B,) number of real ones. chosen: for each of the K pairs its body and its head; None = I = J = K = 1.
+    chosen: for each of the K pairs its body and its head; None = I = J = K = 1.
     """
     one, other = chosen if chosen is not None else (torch.tensor([0]), torch.tensor([0]))
-    total = body.times(head)[:, one, other]
     x, y = body.described(), head.described()
-    all_places, places = _places(objects.cpu().double(), width)
-    mean = _ratio(x.whole[:, one] * y.whole[:, other], all_places[:, None])
-    square = _ratio(x.patterns[:, :, one] * y.patterns[:, :, other], places[:, :, None]).sum(0)
-    most = torch.minimum(x.whole[:, one] * y.most[:, other], y.whole[:, other] * x.most[:, one])
+    return _moments(body.times(head)[:, one, other], _of(x, one), _of(y, other), places)
+
+
+def _where_asked(batch: Batch, group: Group) -> Moments:
+    """The same where not everything may be asked about: both sides stand on the places at which both may be.
+
+    X and Y are 0 elsewhere, together, so that renaming all objects would take what is unknown of both for a relation.
+    """
+    parts = []
+    step = max(1, len(group.lefts) + len(group.rights))
+    for first in range(0, len(group.places), step):
+        one, other = (list(many[first : first + step]) for many in (group.left_of, group.right_of))
+        asked = batch.asked.take(other if len(batch.asked) == len(group.rights) else [0] * len(other))
+        where = batch.valid.take(one).at(asked)
+        body, head = batch.left.take(one).at(where), batch.right.take(other).at(where)
+        both = body.at(head).described().whole
+        parts.append(_fields(_moments(both, body.described(), head.described(), where.described())))
+    joined = [torch.cat(given, 1) for given in zip(*parts, strict=True)]
+    return Moments(joined[0], joined[1], joined[2], joined[3])
+
+
+def _moments(total: Tensor, x: Described, y: Described, places: Described) -> Moments:
+    """(B, K) of K sums, each of one body and one head: what one side gives at a pattern is spread over its places."""
+    mean = _ratio(x.whole * y.whole, places.whole)
+    square = _ratio(x.patterns * y.patterns, places.patterns).sum(0)
+    most = torch.minimum(x.whole * y.most, y.whole * x.most)
     return Moments(total, mean, (square - mean**2).clamp_min(0), most)
 
 
-def _places(n: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """(B,) places of a vector or matrix without diagonal, and (P, B) pairs of places in each pattern."""
+def _of(some: Described, chosen: Tensor) -> Described:
+    return Described(some.whole[:, chosen], some.patterns[:, :, chosen], some.most[:, chosen], some.hub[:, chosen])
+
+
+def everywhere(objects: Tensor, width: int) -> Described:
+    """All places of a vector over n objects, or of a matrix without diagonal. objects: (B,) number of real ones."""
+    n = objects.cpu().double()[:, None]
     pairs = n * (n - 1)
     if width == 1:
-        return n, torch.stack([n, pairs])
+        return Described(n, torch.stack([n, pairs]), torch.ones_like(n), torch.ones_like(n))
     triples = pairs * (n - 2)
-    return pairs, torch.stack([pairs, pairs, triples, triples, triples, triples, triples * (n - 3)])
+    found = torch.stack([pairs, pairs, triples, triples, triples, triples, triples * (n - 3)])
+    return Described(pairs, found, torch.ones_like(n), 2 * (n - 1))
 
 
-def sampled(left: Formula, right: Formula, view: View, other: View, draws: int = DRAWS) -> Moments:
-    """The same by drawing renamings, for sides that each have variables of their own (p(a, b) against p(a, c)).
-
-    On the first scenes only. The seed is fixed: a p-value must not change when it is asked for again.
-    """
-    some = torch.arange(min(DRAWN_SCENES, len(view.facts)), device=view.facts.objects.device)
-    both = Under(Transform("renamed"), Implies(left, right))
-    body, seen = (
-        View(one.facts.only(sorted({atom.predicate for atom in outer_atoms(side)})).select(some))
-        for one, side in ((view, left), (other, right))
-    )
-
-    def common(head: View) -> tuple[Tensor, Tensor]:
-        if isinstance(left, Atom) and isinstance(right, Atom) and is_fan(left, right):
-            return common_fans(left, right, body.facts, head.facts)
-        alive, broken = count(both, body, {"renamed": head})
-        return (alive - broken).double(), alive.double()
-
-    generator = torch.Generator().manual_seed(0)
-    total, most = common(seen)
-    drawn = torch.stack([common(renamed(seen, generator))[0] for _ in range(draws)])
-    return Moments(total, drawn.mean(0), drawn.var(0), most)
-
-
-def renamed(view: View, generator: torch.Generator) -> View:
-    """The view with the real objects of every scene renamed at random, the same way for all predicates."""
-    facts = view.facts
-    noise = torch.rand(facts.objects.shape, generator=generator) + 2.0 * ~facts.objects
-    order = noise.argsort(1)  # real objects first, in random order ...
-    place = (~facts.objects).long().argsort(dim=1, stable=True)  # ... and the places of real objects, in order
-    rename = torch.empty_like(order).scatter_(1, place, order)
-
-    def act(values: Tensor) -> Tensor:
-        for axis in range(1, values.dim()):
-            index = rename.reshape(len(facts), *(-1 if a == axis else 1 for a in range(1, values.dim())))
-            values = torch.take_along_dim(values, index, axis)
-        return values
-
-    values = {name: act(value) for name, value in facts.values.items()}
-    valid = {name: act(value) for name, value in facts.valid.items()}
-    return View(replace(facts, values=values, valid=valid), None)
+def _asked(sides: Sequence[tuple[Formula, View]], shared: tuple[str, ...]) -> Tensor:
+    """(B, N) or (B, N, N) float64, 0 or 1: where sides over just the shared variables may be asked about."""
+    view = sides[0][1]
+    asked = view.groundings(len(shared))
+    for side, seen in sides:
+        if set(free_variables(side)) == set(shared):
+            asked = asked & seen.askable(side, shared)
+    return asked.double()
 
 
 def _summed(side: Formula, shared: tuple[str, ...], view: View) -> Tensor:
@@ -364,19 +391,6 @@ def _summed(side: Formula, shared: tuple[str, ...], view: View) -> Tensor:
     holds = truth(side, variables, view) & allowed
     axes = tuple(range(1 + len(shared), 1 + len(variables)))
     return (holds.sum(axes) if axes else holds).double()
-
-
-def vector_moments(body: Tensor, head: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (B,) of sum_a X_a Y_pi(a) over renamings pi of the n objects of each scene; (B, N) inputs."""
-    found = _closed_form(Dense(body[:, None], objects, 1), Dense(head[:, None], objects, 1), objects.sum(1), 1)
-    return found.mean[:, 0], found.variance[:, 0]
-
-
-def matrix_moments(body: Tensor, head: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (B,) of sum_ab X_ab Y_pi(a)pi(b) over renamings; (B, N, N) with zero diagonals."""
-    one, other = (Dense(side.flatten(1)[:, None], objects, 2) for side in (body, head))
-    found = _closed_form(one, other, objects.sum(1), 2)
-    return found.mean[:, 0], found.variance[:, 0]
 
 
 def _ratio(above: Tensor, below: Tensor) -> Tensor:

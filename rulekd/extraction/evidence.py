@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -143,10 +143,8 @@ def confirm(
         one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + explained(one.formula, source))
         one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
     in_teacher = benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
-    # A rule without two sides (exactly_one) is no matter of chance: the exclusions that it is made of were tested.
     chance = _chance(candidates, source, bar)
-    tested = bar.examined if bar.exploring else len(candidates)
-    related = benjamini_hochberg([0.0 if p is None else p for p in chance], CHANCE, tested)
+    related = _related(chance, bar)
     if not bar.stated:
         laws = (related & (in_teacher | bar.exploring)).tolist()
         for one, counted_so in zip(judged, refutations(candidates, said, source, laws), strict=True):
@@ -287,12 +285,22 @@ def _units(facts: Facts, scenes: Tensor) -> NDArray[np.bool_]:
 
 
 def _chance(candidates: Sequence[Formula], source: Source, bar: Bar) -> list[float | None]:
-    """p-values on the confirmation part; on everything where there is none."""
+    """p-values on the confirmation part; on everything where there is none, and there by scene: units are too few."""
     if bar.exploring:
-        return p_values(candidates, source.view, source.images)
+        return p_values(candidates, replace(source.view, facts=replace(source.view.facts, group=None)), source.images)
     index = bar.held_out.nonzero().flatten()
     images = {name: view.select(index) for name, view in source.images.items()}
     return p_values(candidates, source.view.select(index), images)
+
+
+def _related(chance: Sequence[float | None], bar: Bar) -> NDArray[np.bool_]:
+    """(K,) bool: which candidates are no chance. A rule without two sides (exactly_one) is no matter of chance: the
+    exclusions that it is made of are tested, and it has no part in how strictly the others are."""
+    found = np.ones(len(chance), dtype=np.bool_)
+    tested = [place for place, p in enumerate(chance) if p is not None]
+    p_of = [p for p in chance if p is not None]
+    found[tested] = benjamini_hochberg(p_of, CHANCE, bar.examined if bar.exploring else len(tested))
+    return found
 
 
 def _level(counted: Tally, tolerance: float) -> float:

@@ -17,15 +17,6 @@ def is_fan(left: Formula, right: Formula) -> bool:
     return len(set(left.arguments)) == len(set(right.arguments)) == 2 and len(names) == 3
 
 
-def common_fans(left: Atom, right: Atom, facts: Facts, other: Facts) -> tuple[Tensor, Tensor]:
-    """(B,) float64 each: triples with X_ab and Y_ac, and those with X_ab where Y_ac may be asked, b and c distinct.
-
-    sum_a (sum_b X_ab) (sum_c Y_ac) - sum_ab X_ab Y_ab.
-    """
-    x, y = _read(left, right, facts), _read(right, left, other)
-    return _together(x, y), _together(x, _read(right, left, other, valid=True))
-
-
 def fan(formula: Formula) -> tuple[Atom, Atom, bool] | None:
     """The two atoms of ~(p & q) or p | q that share one object, and is it the first of these? None for other laws."""
     match formula:

@@ -4,14 +4,14 @@
 Bodies are grown elsewhere only for heads that no part of them implies up to the slack of every proposal; here the laws
 within the slack that have more exceptions than a law has are tried with each further atom of their objects.
 
-With L live groundings, b exceptions in K scenes, and an atom that l of the groundings and b' of the exceptions contain,
+With L live groundings, b exceptions in K units, and an atom that l of the groundings and b' of the exceptions contain,
 the atom is a guard when the others are broken RATIO times as often as these,
 
     b' / l <= EXCEPTIONS   or   RATIO b' / l <= (b - b') / (L - l)  and  BETTER b / L <= share of the head that is false
 
 (what is true of nearly everything follows from anything, and nearly everything is then a guard to it), and when so few
-exceptions are no chance: K scenes of which a share l / L would keep theirs keep b' / b, which has a binomial
-probability of at most ALPHA over the number of guards tried. (Counted by scenes, as those of one scene come together.)
+exceptions are no chance: K units of which a share l / L would keep theirs keep b' / b, which has a binomial
+probability of at most ALPHA over the number of guards tried. (Counted by units, as those of one scene come together.)
 The law without the guard is proposed beside it; evidence decides between them.
 """
 
@@ -30,9 +30,10 @@ from kg import And, Atom, Formula, Implies
 from kg.normal import rename
 from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
 from rulekd.extraction.discovery import Discovery, Proposals
-from rulekd.extraction.matrices import crossed, tallies
+from rulekd.extraction.matrices import crossed
 from rulekd.extraction.refutation import EXCEPTIONS
 from rulekd.extraction.sides import side_of
+from rulekd.extraction.tally import tallies_of
 from rulekd.facts import Facts
 from rulekd.grounding import View
 
@@ -195,15 +196,15 @@ def _guarded(
     if not seen.watch.begun(what):
         return Proposals((), 0)
     row, column = ({given: place for place, given in enumerate(many)} for many in (bodies, heads))
-    by_scene = tallies([one.law() for one in loose], View(seen.careful))[1]
-    scenes = dict(zip(loose, (by_scene > 0).sum(1).tolist(), strict=True))
+    counted = tallies_of([one.law() for one in loose], View(seen.careful))
+    units = {one: int((tally.broken > 0).sum()) for one, tally in zip(loose, counted, strict=True)}
     denied = {head: 1 - _share(seen.careful, head.predicate) for head in heads}
     laws = []
     for one, atom in tried:
         place = row[*one.body, atom], column[one.head]
         kept, broken = float(live[place]), float(live[place] - hits[place])
         mended = kept >= seen.least and _mends(one, kept, broken, denied[one.head])
-        if mended and _chance(one, kept, broken, scenes[one]) <= ALPHA / len(tried):
+        if mended and _chance(one, kept, broken, units[one]) <= ALPHA / len(tried):
             laws.append(one.law(atom))
     return Proposals(tuple(laws), len(tried))
 
@@ -223,6 +224,6 @@ def _share(facts: Facts, predicate: str) -> float:
     return float((facts.crisp(predicate) & valid).sum()) / max(1, int(valid.sum()))
 
 
-def _chance(one: Loose, kept: float, broken: float, scenes: int) -> float:
+def _chance(one: Loose, kept: float, broken: float, units: int) -> float:
     """Probability that an atom which has nothing to do with the exceptions keeps so few."""
-    return float(binom.cdf(math.floor(scenes * broken / one.broken), scenes, min(1.0, kept / one.live)))
+    return float(binom.cdf(math.floor(units * broken / one.broken), units, min(1.0, kept / one.live)))

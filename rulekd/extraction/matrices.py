@@ -89,11 +89,9 @@ class Matrices:
         return self._last[1]
 
     def valid(self, side: Side) -> Tensor:
-        """(B, N) or (B, N, N), 0 or 1: where every atom of a side may be asked."""
-        result = self.atom(side.atoms[0], valid=True)
-        for atom in side.atoms[1:]:
-            result = result * self.atom(atom, valid=True)
-        return result
+        """(B, N) or (B, N, N), 0 or 1: where every atom over the shared objects may be asked."""
+        everywhere = (self.pairs if self.width == 2 else self.facts.objects).to(self.dtype)
+        return reduce(torch.mul, [self.atom(atom, valid=True) for atom in side.atoms], everywhere)
 
 
 class Planes:
@@ -126,15 +124,16 @@ class Planes:
         return self._last[1]
 
     def valid(self, side: Side) -> Plane:
-        """Where every atom of a side may be asked."""
-        return reduce(mul, [self.atom(atom, valid=True) for atom in side.atoms])
+        """Where every atom over the shared objects may be asked."""
+        everywhere = Plane(self.read.nothing, self.read.ones, self.read.ones)
+        return reduce(mul, [self.atom(atom, valid=True) for atom in side.atoms], everywhere)
 
 
 @dataclass(frozen=True)
 class Batch:
     """The sides of a group in some scenes. left, right: bodies (B, I) and heads (B, J). valid, asked: where they may be
-    asked; ``valid`` is 0 for bodies of several atoms. Where every head may be asked at the same groundings, ``asked``
-    is one for all."""
+    asked; ``valid`` is 0 for bodies of several atoms, unless all were wanted. Where every head may be asked at the same
+    groundings, ``asked`` is one for all."""
 
     scenes: slice
     left: Stack
@@ -143,8 +142,11 @@ class Batch:
     asked: Stack
 
 
-def stacked(group: Group, facts: Facts) -> Iterator[Batch]:
-    """The sides of a group, in parts of the batch: one scene at a time where scenes are large and little is true."""
+def stacked(group: Group, facts: Facts, *, every: bool = False) -> Iterator[Batch]:
+    """The sides of a group, in parts of the batch: one scene at a time where scenes are large and little is true.
+
+    every: say of all bodies where they may be asked. What a chain reads on its way is not looked at.
+    """
     named = {atom.predicate for side in group.rights for atom in side.atoms}
     heads = group.rights if not named.isdisjoint(facts.valid) else group.rights[:1]
     spoken = {atom.predicate for side in (*group.lefts, *group.rights) for atom in (*side.chain, *side.atoms)}
@@ -155,7 +157,8 @@ def stacked(group: Group, facts: Facts) -> Iterator[Batch]:
         scenes = slice(first, min(first + step, len(facts)))
         index = torch.arange(scenes.start, scenes.stop, device=facts.objects.device)
         here = facts if step >= len(facts) else facts.select(index)
-        yield Batch(scenes, *(_thin(group, heads, here) if thin else _dense(group, heads, here)))
+        wanted = [every or (not side.chain and len(side.atoms) == 1) for side in group.lefts]
+        yield Batch(scenes, *(_thin if thin else _dense)(group, heads, here, wanted))
 
 
 def through_middle(rule: TwoSided, facts: Facts, *, broken: bool) -> tuple[int, int, int]:
@@ -181,27 +184,29 @@ def through_middle(rule: TwoSided, facts: Facts, *, broken: bool) -> tuple[int, 
     return first, second, int((near[first] * far[second]).nonzero()[0])
 
 
-def _dense(group: Group, heads: Sequence[Side], facts: Facts) -> tuple[Stack, Stack, Stack, Stack]:
+def _dense(
+    group: Group, heads: Sequence[Side], facts: Facts, wanted: Sequence[bool]
+) -> tuple[Stack, Stack, Stack, Stack]:
     made = Matrices(facts, group.width)
     left = torch.stack([made.side(side).flatten(1) for side in group.lefts], 1)
     right = torch.stack([made.side(side).flatten(1) for side in group.rights], 1)
     valid = torch.zeros_like(left)
-    for place, side in enumerate(group.lefts):
-        if not side.chain and len(side.atoms) == 1:
-            valid[:, place] = made.valid(side).flatten(1)
+    for place in (place for place, one in enumerate(wanted) if one):
+        valid[:, place] = made.valid(group.lefts[place]).flatten(1)
     asked = torch.stack([made.valid(side).flatten(1) for side in heads], 1)
     one, other, third, fourth = (Dense(part, facts.objects, group.width) for part in (left, right, valid, asked))
     return one, other, third, fourth
 
 
-def _thin(group: Group, heads: Sequence[Side], facts: Facts) -> tuple[Stack, Stack, Stack, Stack]:
+def _thin(
+    group: Group, heads: Sequence[Side], facts: Facts, wanted: Sequence[bool]
+) -> tuple[Stack, Stack, Stack, Stack]:
     made = Planes(facts)
     nowhere = Plane(made.read.nothing, 0 * made.read.ones, 0 * made.read.ones)
-    single = [not side.chain and len(side.atoms) == 1 for side in group.lefts]
     return (
         Sparse.of([made.side(side) for side in group.lefts]),
         Sparse.of([made.side(side) for side in group.rights]),
-        Sparse.of([made.valid(side) if one else nowhere for side, one in zip(group.lefts, single, strict=True)]),
+        Sparse.of([made.valid(side) if one else nowhere for side, one in zip(group.lefts, wanted, strict=True)]),
         Sparse.of([made.valid(side) for side in heads]),
     )
 

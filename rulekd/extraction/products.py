@@ -21,12 +21,14 @@ class Described:
     """What a renaming of objects keeps of K matrices, float64 on the CPU.
 
     whole: (B, K) sums over all places. patterns: (P, B, K) sums over pairs of places, by how these lie to each other
-    (``rulekd.extraction.chance``). most: (B, K) the largest entry, or more.
+    (``rulekd.extraction.chance``). most: (B, K) the largest entry, or more. hub: (B, K) the largest sum over all places
+    of one object.
     """
 
     whole: Tensor
     patterns: Tensor
     most: Tensor
+    hub: Tensor
 
 
 class Stack(ABC):
@@ -35,6 +37,10 @@ class Stack(ABC):
     @abstractmethod
     def times(self, other: Stack) -> Tensor:
         """(B, I, J) float64 on the CPU: sum over places of the product of each with each, exact for whole numbers."""
+
+    @abstractmethod
+    def at(self, other: Stack) -> Stack:
+        """K products place by place, each matrix with the one of the same number."""
 
     @abstractmethod
     def take(self, chosen: Sequence[int]) -> Stack:
@@ -69,6 +75,11 @@ class Dense(Stack):
         assert isinstance(other, Dense), "stacks of one scene are of one kind"
         return (self.values @ other.values.transpose(1, 2)).cpu().double()
 
+    def at(self, other: Stack) -> Dense:
+        """Place by place."""
+        assert isinstance(other, Dense), "stacks of one scene are of one kind"
+        return Dense(self.values * other.values, self.objects, self.width)
+
     def take(self, chosen: Sequence[int]) -> Dense:
         """Some of the matrices."""
         return Dense(self.values[:, list(chosen)], self.objects, self.width)
@@ -80,11 +91,12 @@ class Dense(Stack):
         whole, equal = sides.sum(2).double(), (sides * sides).sum(2).double()
         most = sides.amax(2).double().cpu()
         if self.width == 1:
-            return Described(whole.cpu(), torch.stack([equal, whole**2 - equal]).cpu(), most)
+            return Described(whole.cpu(), torch.stack([equal, whole**2 - equal]).cpu(), most, most)
         matrix = sides.reshape(*sides.shape[:2], self.objects.shape[1], -1)
         rows, columns = matrix.sum(3).double(), matrix.sum(2).double()
         reverse = (matrix * matrix.transpose(2, 3)).sum((2, 3)).double()
-        return Described(whole.cpu(), patterns(whole, equal, reverse, rows, columns).cpu(), most)
+        hub = (rows + columns).amax(2).cpu()
+        return Described(whole.cpu(), patterns(whole, equal, reverse, rows, columns).cpu(), most, hub)
 
     def renamed(self, generator: torch.Generator) -> Dense:
         """A copy with the entries at other places."""

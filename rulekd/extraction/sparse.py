@@ -166,6 +166,18 @@ class Sparse(Stack):
         total += (self.u @ other.u.T) * (self.v @ other.v.T) - (self.u * self.v) @ (other.u * other.v).T
         return torch.from_numpy(np.ascontiguousarray(total))[None]
 
+    def at(self, other: Stack) -> Sparse:
+        """(S + u v) (T + w z) = S T + S w z + T u v + (u w) (v z)."""
+        assert isinstance(other, Sparse), "stacks of one scene are of one kind"
+        both = csr_array(self.rows * other.rows) + self._scaled(other) + other._scaled(self)
+        return Sparse(csr_array(both), self.u * other.u, self.v * other.v)
+
+    def _scaled(self, other: Sparse) -> csr_array:
+        """Its sparse entries times u_a v_c of the other."""
+        row, column = self._where
+        data = self.rows.data * other.u[self._number, row] * other.v[self._number, column]
+        return csr_array((data, self.rows.indices, self.rows.indptr), shape=self.rows.shape)
+
     def take(self, chosen: Sequence[int]) -> Sparse:
         """Some of the planes."""
         index = np.asarray(chosen, dtype=np.int64)
@@ -192,7 +204,8 @@ class Sparse(Stack):
         most = u.max(1, initial=0) * v.max(1, initial=0)
         np.maximum.at(most, number, data + u[number, row] * v[number, column])
         tensors = [torch.from_numpy(part)[None] for part in (rows.sum(1), equal, reverse, rows, columns)]
-        return Described(tensors[0], patterns(*tensors), torch.from_numpy(most)[None])
+        hub = torch.from_numpy((rows + columns).max(1, initial=0))[None]
+        return Described(tensors[0], patterns(*tensors), torch.from_numpy(most)[None], hub)
 
     def renamed(self, generator: torch.Generator) -> Sparse:
         """The same entries, at other places."""
