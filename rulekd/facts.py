@@ -228,6 +228,16 @@ class Facts:
         )
 
 
+def check_log_odds(facts: Facts) -> None:
+    """Raise RulekdError for floating values that are all 0 or 1: as log-odds 0 is a guess, and 1 hardly more."""
+    for name, value in facts.values.items():
+        if value.is_floating_point() and value.numel() and bool(((value == 0) | (value == 1)).all()) and value.any():
+            raise RulekdError(
+                f"all values of {name!r} are 0.0 or 1.0, and floating values are read as log-odds",
+                hint="Give truth as bool (values.bool()), and probabilities p as torch.logit(p).",
+            )
+
+
 def log_odds(probability: float) -> float:
     """log(p / (1 - p)); infinite at 0 and 1."""
     if probability <= 0:

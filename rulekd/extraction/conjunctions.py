@@ -222,10 +222,11 @@ def _of_objects(seen: Discovery, words: Words, found: Found, length: int) -> boo
         if some:
             found.alive.add(body)
     if length == 1:  # the family of pairs proposes those of one arity
+        either_way = asked | asked[list(words.turned)][:, list(words.turned)]
         found.known += [
             Implies(words.atoms[body], words.atoms[head])
             for body, head in held.nonzero().tolist()
-            if body != head and (words.relation(body) or words.objects == 1) and not asked[body, head]
+            if body != head and (words.relation(body) or words.objects == 1) and not either_way[body, head]
         ]
     chosen = (held & asked).nonzero().tolist()
     laws = [implication([words.atoms[number] for number in bodies[row]], words.atoms[head]) for row, head in chosen]

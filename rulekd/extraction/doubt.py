@@ -5,7 +5,8 @@ rules cannot be judged on all that it says. Three things give a wrong answer awa
 
 - *twins* disagree: where p(a, b) is q(b, a) (an inverse, or a symmetry with q = p) but for a share d of the
   groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e). Only a turned
-  reading is a twin: relations that are nearly the same (parent, ancestor) differ for good reason;
+  reading is a twin, and only where they disagree both ways: relations that are nearly the same (parent, ancestor), or
+  of which one implies the other, differ for good reason;
 - a *near-law* of two atoms is broken: p(a, b) -> q(a, b), or ~(p(a, b) & q(a, b)), in either orientation, holds but
   for a few groundings; one of the two facts is wrong there. The one that breaks more such laws bears the blame, in a
   tie each bears half;
@@ -38,6 +39,9 @@ MARGIN = 3.0
 #: Correlation above which a turned reading is taken for the same, blurred by errors: of what a network says, and of
 #: facts that are given, where errors are rare and a difference is more likely meant.
 TWINS, GIVEN_TWINS = 0.5, 0.85
+
+#: Errors make twins disagree both ways: of so many disagreements the rarer way has at least this share.
+DISAGREE, RARER = 20, 0.05
 
 #: A near-law is broken in at most this share of its groundings, and has at least so many.
 FEW, MIN_LIVE = 0.1, 20
@@ -111,7 +115,9 @@ def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twi
     found = {}
     for place, atom in enumerate(counts.atoms[:size]):
         least = GIVEN_TWINS if facts.values[atom.predicate].dtype == torch.bool else TWINS
-        turned = (phi[place, size:] >= least).nonzero().flatten().tolist()
+        mine, theirs = (x - both)[place, size:], (y - both)[place, size:]
+        one_way = (mine + theirs >= DISAGREE) & (torch.minimum(mine, theirs) < RARER * (mine + theirs))
+        turned = ((phi[place, size:] >= least) & ~one_way).nonzero().flatten().tolist()
         if turned:
             found[atom.predicate] = tuple(Twin(atom.predicate, counts.atoms[other].predicate) for other in turned)
     return found
@@ -256,7 +262,11 @@ def trusted(facts: Facts, doubted: Mapping[str, Tensor], errors: Mapping[str, fl
 
 
 def unsure(facts: Facts, name: str, share: float) -> Tensor:
-    """Bool, shape of the values: the given share of valid groundings whose log-odds lie nearest to the threshold."""
+    """Bool, shape of the values: the given share of valid groundings whose log-odds lie nearest to the threshold.
+
+    Of values that are equally near, as where a network's log-odds are clipped, all are doubted or none: none where that
+    would be more than the share.
+    """
     value, valid = facts.values[name], facts.validity(name)
     if value.dtype == torch.bool or share <= 0:
         return torch.zeros_like(valid)
@@ -265,7 +275,9 @@ def unsure(facts: Facts, name: str, share: float) -> Tensor:
     if not len(seen):
         return torch.zeros_like(valid)
     rank = min(len(seen), max(1, round(share * len(seen))))
-    return (margin <= seen.kthvalue(rank).values) & valid
+    if rank == len(seen):
+        return valid
+    return (margin < seen.kthvalue(rank + 1).values) & valid
 
 
 def _disagreement(twin: Twin, facts: Facts) -> tuple[Tensor, Tensor]:

@@ -173,7 +173,9 @@ def confirm(
         # A permutation test has no p so small that it would stand against all columns a definition was searched in; too
         # few units to confirm anything, and it is shown for what it is: fitted, and unconfirmed.
         fitted = bar.exploring and one.formula in keep and (chance[place] or 0.0) <= CHANCE
-        shown = fitted or (related[place] and (one.holds or habit or bar.exploring or one.formula in keep))
+        # What a network obeys but for its margin says how far it knows a transform; without labels no more is known.
+        obeyed = data is None and isinstance(one.formula, Under) and bool(in_teacher[place])
+        shown = fitted or (related[place] and (one.holds or habit or obeyed or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
             missed.append(
                 (not related[place], one.deciding, _missed(one, told[place], chance[place], bool(related[place])))

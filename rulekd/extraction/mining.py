@@ -43,7 +43,7 @@ from rulekd.extraction.refutation import ERROR_CAP, clean
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Missed, Watch
 from rulekd.extraction.transforms import transforms
-from rulekd.facts import Facts
+from rulekd.facts import Facts, check_log_odds
 from rulekd.grounding import View, world
 from rulekd.scenes import Scenes, SceneSet
 from rulekd.scenes.parts import DISCOVER, shares
@@ -137,6 +137,7 @@ def read(
 
     notes: of what was not asked. scenes, ask: where the facts are about scenes, and where the network can be asked.
     """
+    check_log_odds(whole.facts)
     check_size(whole.facts)
     confirmation = held_out(whole.facts)
     if whole.facts.independent(confirmation) < max(MIN_UNITS, betting.units_needed(asked.tolerance, LEVEL)):

@@ -155,11 +155,15 @@ def clean(formula: Formula, source: Source) -> bool:
 def unreliable(source: Source) -> set[str]:
     """Predicates of which the network is estimated to be wrong more than half as often as they are true (or false).
 
-    What it says about them is mostly error, and so would be the rules.
+    What it says about them is mostly error, and so would be the rules. Of a predicate without a twin no more is known
+    than what share of the others' true facts is wrong: errors of rare and of frequent predicates are not equally many.
     """
-    return {
-        name for name, error in source.errors.items() if error > 0.5 * min(source.share(name), 1 - source.share(name))
-    }
+
+    def most(name: str) -> float:
+        rarer = min(source.share(name), 1 - source.share(name))
+        return source.errors[name] / max(rarer, 1e-9) if name in source.twinned else source.wrong.get(name, 0.0)
+
+    return {name for name, error in source.errors.items() if error > 0 and most(name) > 0.5}
 
 
 def one_bodied(formula: Formula) -> bool:

@@ -161,3 +161,12 @@ def test_bodies_of_one_thing_are_counted() -> None:
     facts = Facts({name: torch.rand(200, 5, generator=generator) < 0.5 for name in "pqrst"})
     # guards are not tried: nothing is loose
     assert conjunctions(Discovery(facts)).examined == 10 * 3 + 10 * 2
+
+
+def test_the_type_of_a_relation_is_a_law() -> None:
+    generator = torch.Generator().manual_seed(0)
+    table, guest = (torch.rand(300, 8, generator=generator) < share for share in (0.4, 0.5))
+    likes = (torch.rand(300, 8, 8, generator=generator) < 0.3) & table[:, None] & guest[:, :, None]
+    graph = rulekd.mine(Facts({"likes": likes, "table": table, "guest": guest}))
+    confirmed = {str(rule.formula) for rule in graph.rules() if rule.evidence and rule.evidence.confirmed}
+    assert {"likes(b, a) -> table(a)", "likes(a, b) -> guest(a)"} <= confirmed

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rulekd.extraction import counting
-from rulekd.extraction.doubt import blame, suspicions
+from rulekd.extraction.doubt import blame, suspicions, twins, unsure
 from rulekd.facts import Facts
 from tests.extraction.boxworld import box_world, facts_of
 
@@ -24,3 +24,29 @@ def test_blame_in_parts_is_blame_of_all_at_once(monkeypatch: pytest.MonkeyPatch)
     assert min(whole.wrong.values()) > 0
     assert whole.doubted.keys() == parts.doubted.keys()
     assert all(torch.equal(whole.doubted[name], parts.doubted[name]) for name in whole.doubted)
+
+
+def ordered(seed: int = 0) -> torch.Tensor:
+    """(200, 8, 8) bool: a < b on a line."""
+    x = torch.rand(200, 8, generator=torch.Generator().manual_seed(seed))
+    return x[:, :, None] < x[:, None, :]
+
+
+def test_relations_that_differ_one_way_only_are_no_twins() -> None:
+    """What is much larger is larger, and not the other way round; errors would make them differ both ways."""
+    before = ordered()
+    generator = torch.Generator().manual_seed(1)
+    within = before & (torch.rand(before.shape, generator=generator) > 0.08)
+    flipped = before ^ (torch.rand(before.shape, generator=generator) < 0.02)
+    assert "after" not in twins(Facts({"after": before.transpose(1, 2), "within": within}))
+    assert twins(Facts({"after": before.transpose(1, 2), "flipped": flipped})).keys() == {"after", "flipped"}
+
+
+def test_of_log_odds_that_are_equally_near_all_are_doubted_or_none() -> None:
+    clipped = torch.where(ordered(), 4.0, -4.0)
+    assert not unsure(Facts({"before": clipped}), "before", 0.03).any()
+    nearer = clipped.clone()
+    nearer[:3] /= 2
+    found = unsure(Facts({"before": nearer}), "before", 0.03)
+    assert found[:3].sum() == 3 * 8 * 7
+    assert not found[3:].any()

@@ -24,6 +24,11 @@ def test_nan_names_its_predicate_and_scene() -> None:
         rulekd.mine(Facts({"less": values}))
 
 
+def test_truth_as_floats_is_no_log_odds() -> None:
+    with pytest.raises(RulekdError, match=r"all values of 'less' are 0\.0 or 1\.0, .* log-odds"):
+        rulekd.mine(Facts({"less": (order() < 0).float()}))
+
+
 @pytest.mark.parametrize("labels", [order(30), order(60, 4)])
 def test_labels_of_other_scenes_are_refused(labels: torch.Tensor) -> None:
     with pytest.raises(RulekdError, match="not about the same objects"):
@@ -80,7 +85,7 @@ def test_scenes_without_anything_to_ask_about_yield_nothing(shape: tuple[int, ..
 
 def test_what_is_given_in_a_form_that_nobody_means_is_noted() -> None:
     chances = torch.rand(30, 4, 4, generator=torch.Generator().manual_seed(0))
-    notes = rulekd.mine(Facts({"near": chances, "far": chances.logit(), "zero": chances.round()})).notes
+    notes = rulekd.mine(Facts({"near": chances, "far": chances.logit(), "zero": 0 * chances})).notes
     assert [note for note in notes if "torch.logit" in note] == [note for note in notes if note.startswith("near: all")]
     between = torch.rand(30, 4, 4, 4) < 0.5
     notes = rulekd.mine(Facts({"near": chances.logit(), "between": between})).notes

@@ -8,7 +8,7 @@ import torch
 
 import rulekd
 from kg import Rule, parse
-from rulekd.extraction.refutation import explained, refutations, shown_errors
+from rulekd.extraction.refutation import explained, refutations, shown_errors, unreliable
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally
 from rulekd.facts import Facts
@@ -114,3 +114,23 @@ def test_errors_that_a_twin_shows_elsewhere_say_nothing_of_predicates_without_on
     assert rule.evidence is not None
     assert rule.evidence.confirmed
     assert 0 < rule.evidence.violations < 20
+
+
+def test_errors_of_frequent_relations_do_not_make_a_rare_one_unreliable() -> None:
+    """Twins say that 2 % of the true facts of p0 are wrong, 1 % of all; of a relation that is true of one pair in a
+    hundred nothing is known."""
+    some = torch.zeros(1, 20, 20, dtype=torch.bool)
+    some[0, 0, 1:5] = True
+    frequent = torch.arange(400).reshape(1, 20, 20) % 2 == 0
+    view = View(Facts({"p0": frequent, "rare": some}))
+    told = Source(
+        view,
+        view,
+        view,
+        errors={"p0": 0.01, "rare": 0.01},
+        wrong={"p0": 0.02, "rare": 0.02},
+        twinned=frozenset({"p0"}),
+    )
+    assert not unreliable(told)
+    alone = Source(view, view, view, errors={"rare": 0.01}, wrong={"rare": 0.6}, twinned=frozenset({"rare"}))
+    assert unreliable(alone) == {"rare"}, "where its own twin says so"
