@@ -38,7 +38,7 @@ from rulekd.facts import Facts
 from rulekd.grounding import View
 
 #: How many times as often the groundings that a guard leaves out are broken.
-RATIO = 10
+RATIO = 5
 
 #: How many times less often than by chance a law is broken for which a guard may leave some exceptions in.
 BETTER = 4
