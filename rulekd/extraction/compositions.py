@@ -19,8 +19,8 @@ def compositions(seen: Discovery) -> Proposals:
 
     A chain and its converse (both atoms turned, in the other order, to the turned head) are one law, so a head
     is read forwards only. Transitivity, p after p gives p, is left to the laws of one predicate; chains inside an
-    exactly-one set to its table. A table is read off all facts: a disjunction is only ever weakened by what the
-    confirmation part adds to it, so that it is no harder to confirm than what the discovery part proposed.
+    exactly-one set to its table. A table is read off all facts, so that rare entries are in it; a cell that the
+    discovery part alone fills otherwise is not confirmed: what is seen in the confirmation part cannot break it.
     """
     if 2 not in seen.arities():
         return Proposals((), 0)
@@ -40,8 +40,9 @@ def compositions(seen: Discovery) -> Proposals:
             both = [*inside, *(place + size for place in inside)]
             rows, columns, heads = torch.meshgrid(*map(torch.tensor, (both, both, inside)), indexing="ij")
             held[rows, columns, heads] = False
-            rules = tuple(cells(made))
-            found += Proposals(rules, len(group) ** 2, tables=(frozenset(rules),))
+            rules, alone = tuple(cells(made)), table(seen.said, group)
+            fitted = frozenset(rules).difference(() if alone is None else cells(alone))
+            found += Proposals(rules, len(group) ** 2, tables=(frozenset(rules),), fitted=fitted)
     chains = tuple(_chain(counts.atoms[i], counts.atoms[j], (counts.heads[k],)) for i, j, k in held.nonzero().tolist())
     return Proposals(chains, 0) + found
 

@@ -24,7 +24,8 @@ class Proposals:
     """What one family asks to have confirmed, and how many candidates it examined to find it.
 
     definitions: what is known about those of the formulas that define a predicate. triples: of concepts. tables:
-    formulas that stand and fall together. notes: what was not examined, and why.
+    formulas that stand and fall together. fitted: those of the formulas that were read off all scenes, and that the
+    discovery part alone does not give: none of them can be confirmed. notes: what was not examined, and why.
     """
 
     formulas: tuple[Formula, ...]
@@ -32,6 +33,7 @@ class Proposals:
     definitions: Mapping[Formula, Definition] = field(default_factory=dict)
     triples: tuple[Triple, ...] = ()
     tables: tuple[frozenset[Formula], ...] = ()
+    fitted: frozenset[Formula] = frozenset()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -47,6 +49,7 @@ class Proposals:
             {**other.definitions, **self.definitions},  # of one formula what was found first, by the network
             self.triples + other.triples,
             self.tables + other.tables,
+            self.fitted | other.fitted,
             self.notes + other.notes,
         )
 

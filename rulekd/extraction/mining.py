@@ -167,6 +167,8 @@ def read(
     rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
+    fitted = frozenset[Formula]().union(*(proposals.fitted for _, proposals in counted))
+    rules = [_unconfirmed(rule) if rule.formula in fitted else rule for rule in rules]
     if few is not None and about:
         rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
         notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 import rulekd
+from rulekd.extraction.compositions import compositions
+from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.tables import IMPOSSIBLE, credible, errors, table
 from rulekd.facts import Facts
 
@@ -132,3 +134,27 @@ def test_a_cell_that_nothing_speaks_for_follows_from_the_others(listed: Tensor) 
     assert found is not None
     assert found.live[3, 3] == 0
     assert torch.equal(found.possible[3, 3], listed[3, 3])
+
+
+def test_a_cell_that_the_confirmation_part_filled_is_not_confirmed_by_it() -> None:
+    """Few scenes show all 12 relations that r0 after r0 may be; what the others add cannot break the cell."""
+    heads = 12
+    generator = torch.Generator().manual_seed(0)
+    same, half = 2 * heads + 2, heads + 1
+    told = torch.full((70, 5, 5), same)
+
+    def put(i: int, j: int, relation: torch.Tensor) -> None:
+        told[:, i, j], told[:, j, i] = relation, relation + half
+
+    for i, j in ((0, 1), (1, 2)):
+        put(i, j, torch.zeros(70, dtype=torch.int64))
+    for i, j in ((0, 2), (3, 4)):
+        put(i, j, torch.randint(1, half, (70,), generator=generator))
+    names = tuple(f"r{number}" for number in range(same + 1))
+    whole = Facts({name: told == number for number, name in enumerate(names)}, exclusive=(names,))
+    proposals = compositions(Discovery(whole.select(torch.arange(20)), whole=whole))
+    (cell,) = (law for law in proposals.tables[0] if str(law).startswith("r0(a, b) & r0(b, c)"))
+    assert cell in proposals.fitted
+    assert not compositions(Discovery(whole, whole=whole)).fitted
+    graph = rulekd.mine(whole, families=["compositions"])
+    assert not any(rule.formula == cell and rule.evidence and rule.evidence.confirmed for rule in graph.rules())
