@@ -158,6 +158,13 @@ def _asked(
         return teacher.facts(some, progress=lambda done: watch.tell(what, done, len(some)))
 
     said = ask("scenes", kept)
+    undefined = [] if labelled is None else sorted(labelled.values.keys() - kept.definitions.keys())
+    if undefined and transforms:
+        notes.append(
+            f"laws under transforms are not judged by labels: {', '.join(undefined[:3])}"
+            f"{' and others' if len(undefined) > 3 else ''} have no definition to label a transformed scene by; "
+            "SceneSet(..., definitions={name: formula}) gives one"
+        )
     images, label_images = {}, {}
     for transform in [parse_transform(each) if isinstance(each, str) else each for each in transforms]:
         reason = _untestable(transform, kept)
@@ -169,7 +176,7 @@ def _asked(
             continue
         moved = kept.transformed(transform, seed=seed)
         images[transform] = ask(f"under {transform}", moved)
-        if labelled is not None and kept.definitions.keys() >= labelled.values.keys():
+        if labelled is not None and not undefined:
             label_images[transform] = labels_as_facts(moved, labelled.vocabulary)
     return Told(said, images, labelled, label_images, kept.scenes)
 

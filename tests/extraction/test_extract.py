@@ -176,6 +176,24 @@ def test_laws_under_transforms_are_read_off_a_network() -> None:
     assert all(str(r.formula) != false for r in graph.rules() if isinstance(r.formula, Under))
 
 
+def test_without_labels_of_images_a_transform_is_told_and_not_confirmed_where_the_network_misses_it() -> None:
+    """A network that draws left_of askew to the view: a mirror changes three answers in a hundred."""
+
+    class Askew(torch.nn.Module):
+        def forward(self, center: torch.Tensor) -> dict[str, torch.Tensor]:
+            at = center[..., 0] + 0.03 * center[..., 1]
+            return {"left_of": 40 * (at[:, None, :] - at[:, :, None])}
+
+    scenes = SceneSet(rooms.generate(240, seed=3, points=4).scenes)
+    network = Predictor(Askew(), {"left_of": 2}, inputs=lambda some: some["center"])
+    graph = rulekd.extract(network, scenes, families=["transforms"], transforms=["mirror_y", "translate_x"])
+    law = graph.rule(parse("under mirror_y: left_of(a, b) <-> left_of(a, b)"))
+    assert law.evidence is not None
+    assert 0.005 < 1 - law.evidence.confidence < 0.1
+    assert not law.evidence.confirmed
+    assert any("laws under transforms are not judged by labels: left_of" in note for note in graph.notes)
+
+
 def test_unknown_families_are_refused(facts: Facts) -> None:
     with pytest.raises(RulekdError, match="unknown family"):
         rulekd.mine(facts, families=["algebras"])
