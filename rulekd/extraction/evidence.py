@@ -173,7 +173,7 @@ def confirm(
         # A permutation test has no p so small that it would stand against all columns a definition was searched in; too
         # few units to confirm anything, and it is shown for what it is: fitted, and unconfirmed.
         fitted = bar.exploring and one.formula in keep and (chance[place] or 0.0) <= CHANCE
-        # What a network obeys but for its margin says how far it knows a transform; where no labels speak of it no more is known.
+        # Where no labels speak of a transform, what the network obeys but for its margin is all that is known.
         obeyed = one.in_data is None and isinstance(one.formula, Under) and bool(in_teacher[place])
         shown = fitted or (related[place] and (one.holds or habit or obeyed or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
