@@ -111,16 +111,22 @@ def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twi
     counts = count_pairs(facts, 2) if counts is None else counts
     n, x, y, both = counts.valid, counts.first, counts.second, counts.both
     phi = (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
+    implied = one_way(counts)
     size = len(counts.atoms) // 2
     found = {}
     for place, atom in enumerate(counts.atoms[:size]):
         least = GIVEN_TWINS if facts.values[atom.predicate].dtype == torch.bool else TWINS
-        mine, theirs = (x - both)[place, size:], (y - both)[place, size:]
-        one_way = (mine + theirs >= DISAGREE) & (torch.minimum(mine, theirs) < RARER * (mine + theirs))
-        turned = ((phi[place, size:] >= least) & ~one_way).nonzero().flatten().tolist()
+        turned = ((phi >= least) & ~(implied | implied.T))[place, size:].nonzero().flatten().tolist()
         if turned:
             found[atom.predicate] = tuple(Twin(atom.predicate, counts.atoms[other].predicate) for other in turned)
     return found
+
+
+def one_way(counts: PairCounts) -> Tensor:
+    """(M, M) bool: do the two differ, and hardly ever by the first being true without the second?"""
+    alone = counts.first - counts.both
+    differ = alone + counts.second - counts.both
+    return (differ >= DISAGREE) & (alone < RARER * differ)
 
 
 def closest(facts: Facts, found: Mapping[str, Sequence[Twin]]) -> dict[str, tuple[Twin, float]]:

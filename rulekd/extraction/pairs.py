@@ -10,6 +10,7 @@ import torch
 from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
 from rulekd.extraction.counting import PAIRS, PairCounts
 from rulekd.extraction.discovery import Discovery, Proposals
+from rulekd.extraction.doubt import one_way
 from rulekd.facts import Facts
 
 #: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
@@ -31,6 +32,7 @@ def pairs(seen: Discovery) -> Proposals:
 def pair_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Formula, bool]]:
     """All laws between p, read forwards, and another predicate q in either orientation."""
     size = len(counts.atoms) // max(1, arity)
+    implied = one_way(counts)
     for i in range(size):
         for j in range(len(counts.atoms)):
             p, q = counts.atoms[i], counts.atoms[j]
@@ -45,8 +47,8 @@ def pair_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple
                 # Judged by the rarer of the two: beside a frequent relation a rare one looks exclusive.
                 yield Not(And((p, q))), seen.holds(min(first, second), both)
                 yield Or((p, q)), seen.holds(valid, valid - either)
-            # An equality says both implications; they are not proposed beside it.
-            yield Implies(p, q), seen.holds(first, first - both) and not equal
+            # An equality says both implications; beside it one is proposed where they differ that way only.
+            yield Implies(p, q), seen.holds(first, first - both) and (not equal or bool(implied[i, j]))
 
 
 def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Formula, bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import rulekd
 from rulekd.extraction import counting
 from rulekd.extraction.doubt import blame, suspicions, twins, unsure
 from rulekd.facts import Facts
@@ -50,3 +51,12 @@ def test_of_log_odds_that_are_equally_near_all_are_doubted_or_none() -> None:
     found = unsure(Facts({"before": nearer}), "before", 0.03)
     assert found[:3].sum() == 3 * 8 * 7
     assert not found[3:].any()
+
+
+def test_what_is_nearly_equal_but_implied_one_way_is_an_implication() -> None:
+    before = ordered()
+    within = before & (torch.rand(before.shape, generator=torch.Generator().manual_seed(1)) > 0.08)
+    graph = rulekd.mine(Facts({"after": before.transpose(1, 2), "within": within}))
+    told = {rule.text: rule for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed}
+    assert "within(a, b) -> after(b, a)" in told
+    assert not [text for text in told if "<->" in text]
