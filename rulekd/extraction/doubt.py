@@ -41,7 +41,7 @@ MARGIN = 3.0
 TWINS, GIVEN_TWINS = 0.5, 0.85
 
 #: Errors make twins disagree both ways: of so many disagreements the rarer way has at least this share.
-DISAGREE, RARER = 20, 0.05
+DISAGREE, RARER = 20, 0.25
 
 #: A near-law is broken in at most this share of its groundings, and has at least so many.
 FEW, MIN_LIVE = 0.1, 20
