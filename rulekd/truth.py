@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Protocol
+from itertools import combinations
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -28,8 +29,12 @@ from kg.formulas import (
     Not,
     Or,
     Same,
+    quantified,
 )
-from kg.normal import rename
+from kg.normal import free_variables, rename
+
+#: Bound variables that are counted along one axis, at most: each set of them is looked at.
+MOST_APART: Final = 6
 
 
 class Reader(Protocol):
@@ -75,6 +80,8 @@ def truth(formula: Formula, variables: Sequence[str], reader: Reader) -> Tensor:
             return reduce(torch.add, [truth(part, variables, reader).long() for part in parts]) == 1
         case AtMostOne(parts):
             return reduce(torch.add, [truth(part, variables, reader).long() for part in parts]) <= 1
+        case Exists(bound, part) if (apart := _apart(bound, part)) is not None:
+            return _represented(bound, apart, variables, reader)
         case Exists(bound, part):
             holds, witness = _witnessed(bound, part, variables, reader)
             return (holds & witness).flatten(len(variables) + 1).any(-1)
@@ -143,6 +150,57 @@ def _witnessed(bound: Sequence[str], part: Formula, variables: Sequence[str], re
     inner = (*variables, *fresh.values())
     witness = reader.groundings(len(inner)) & reader.askable(part, inner)
     return truth(part, inner, reader).expand(witness.shape), witness
+
+
+def _apart(bound: Sequence[str], part: Formula) -> tuple[list[Formula], list[list[Formula]]] | None:
+    """(what speaks of no bound variable, what speaks of each), where no part of a conjunction speaks of two of them.
+
+    None for one variable, where there is nothing to gain, and where a quantifier stands inside: its witnesses differ
+    from all bound variables, so that it speaks of each.
+    """
+    if not 2 <= len(bound) <= MOST_APART or quantified(part):
+        return None
+    outside: list[Formula] = []
+    about: dict[str, list[Formula]] = {name: [] for name in bound}
+    for one in part.parts if isinstance(part, And) else (part,):
+        spoken = [name for name in free_variables(one) if name in about]
+        if len(spoken) > 1:
+            return None
+        (about[spoken[0]] if spoken else outside).append(one)
+    return outside, list(about.values())
+
+
+def _represented(
+    bound: Sequence[str],
+    apart: tuple[list[Formula], list[list[Formula]]],
+    variables: Sequence[str],
+    reader: Reader,
+) -> Tensor:
+    """Are there distinct objects, one with what is said of each bound variable?
+
+    There are where any m of these sets of objects have m objects together at least (Hall 1935). So one axis is held
+    for all bound variables, where an axis for each would take all memory in a scene of hundreds of objects.
+    """
+    outside, about = apart
+    here = torch.ones((1,) * (len(variables) + 1), dtype=torch.bool, device=reader.groundings(1).device)
+    for one in outside:
+        here = here & truth(one, variables, reader) & reader.askable(one, variables)
+    witness = _fresh(bound[0], variables)
+    inner = (*variables, witness)
+    sets: dict[frozenset[Formula], Tensor] = {}  # of variables of which the same is said there is one
+    of_each: list[frozenset[Formula]] = []
+    for name, said in zip(bound, about, strict=True):
+        key = frozenset(rename(one, {name: witness}) for one in said)
+        of_each.append(key)
+        if key not in sets:
+            sets[key] = reader.groundings(len(inner))
+            for one in key:
+                sets[key] = sets[key] & truth(one, inner, reader) & reader.askable(one, inner)
+    for some in range(1, len(sets) + 1):
+        for keys in combinations(sets, some):
+            together = reduce(torch.logical_or, [sets[key] for key in keys])
+            here = here & (together.sum(-1) >= sum(key in keys for key in of_each))
+    return here
 
 
 def _fresh(name: str, taken: Sequence[str]) -> str:

@@ -87,6 +87,47 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert int(whole[1].sum()) > 0
 
 
+class Narrow(View):
+    """A view in which three axes of objects are too many."""
+
+    def groundings(self, variables: int) -> torch.Tensor:
+        assert variables <= 2, "an axis for each bound variable"
+        return super().groundings(variables)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p(a) -> exists b, c, d: r(a, b) & r(a, c) & r(a, d)",
+        "p(a) <-> exists b, c: r(a, b) & s(c, a)",
+        "p(a) <-> exists b, c, d: r(a, b) & r(a, c) & s(d, a) & ~p(d)",
+        "p(a) <-> exists b, c: p(a) & r(b, a) & s(a, b)",  # of c only that there is one
+        "exists a, b, c: p(a) & q(b) & (q(c) | r(c, c))",
+        "p(a) -> exists a, c: q(a) & q(c)",  # the bound name stands around
+        "~(exists b, c: r(a, b) & b != a & r(c, a))",
+    ],
+)
+def test_distinct_objects_are_counted_without_an_axis_for_each(text: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    mask = torch.arange(5) < torch.randint(0, 6, (200, 1), generator=generator)
+
+    def drawn(arity: int, share: float) -> torch.Tensor:
+        return torch.rand(200, *(5,) * arity, generator=generator) < share
+
+    arities = {"p": 1, "q": 1, "r": 2, "s": 2}
+    facts = Facts(
+        {name: drawn(arity, 0.4) for name, arity in arities.items()},
+        mask=mask,
+        valid={name: drawn(arity, 0.8) for name, arity in arities.items()},
+    )
+    view, formula = Narrow(facts), parse(text)
+    live, broken = count(formula, view)
+    assert int(broken.sum()) > 0
+    for number in range(200):
+        truth = count_in_world(formula, world(view, number))
+        assert (int(live[number]), int(broken[number])) == (truth.support, truth.violations)
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations("abc")))
 def test_place_lays_arguments_along_the_axes_of_the_variables(order: tuple[str, ...]) -> None:
     values = torch.arange(2 * 3 * 3).reshape(2, 3, 3).float()

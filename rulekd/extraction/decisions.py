@@ -32,7 +32,7 @@ from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Sample, cuts
 from rulekd.extraction.made_rows import bisected, joined, mixed
 from rulekd.extraction.printing import judged
-from rulekd.extraction.quantified import object_classes, scene_classes
+from rulekd.extraction.quantified import left_out, object_classes, scene_classes
 from rulekd.extraction.questions import ENOUGH, Printed, Question, at, best, sites_of
 from rulekd.extraction.sums import weighted_sums
 from rulekd.facts import Facts
@@ -57,7 +57,7 @@ def decisions(seen: Discovery) -> Proposals:
             formula, known, worth = proposal(question, printed, columns, queries)
             found.append((formula, worth))
             about[formula] = known
-    return gathered(found, about, examined)
+    return replace(gathered(found, about, examined), notes=left_out(seen.said))
 
 
 def _rows(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:

@@ -53,20 +53,42 @@ def scene_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], in
     """(question, front, number of columns, 0) of every class of scenes."""
     facts = seen.said
     scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
-    for name, value in facts.values.items():
-        true = facts.crisp(name).cpu().numpy() if value.dim() == 1 else np.zeros(0, dtype=np.bool_)
-        if value.dim() != 1 or not 0 < int(true.sum()) < len(true):
-            continue
+    for name in _varying(facts):
+        value, true = facts.values[name], facts.crisp(name).cpu().numpy()
         whole = Sites(scenes, (), torch.arange(len(facts)), torch.zeros(0, len(facts), dtype=torch.int64))
         question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy(), value.dtype == torch.bool)
         printed: list[Printed] = []
         examined = 0
         for count in (0, 1, 2, 3):
-            if count > scenes.mask.shape[1] or best(printed) >= ENOUGH:
+            width = scenes.mask.shape[1]
+            if count > width or _too_many(width, count) or best(printed) >= ENOUGH:
                 break
             more, columns = _bodies(question, facts, count)
             printed, examined = rising_printed([*printed, *more]), examined + columns
         yield question, printed, examined, 0
+
+
+def _varying(facts: Facts) -> list[str]:
+    """The predicates of no object that are true of some scenes and false of others."""
+    classes = (name for name, value in facts.values.items() if value.dim() == 1)
+    return [name for name in classes if 0 < int(facts.crisp(name).sum()) < len(facts)]
+
+
+def _too_many(width: int, count: int) -> bool:
+    """Is there room for the groundings of one scene at most? A class that differs between scenes needs two."""
+    return count > 0 and width**count >= GROUNDED
+
+
+def left_out(facts: Facts) -> tuple[str, ...]:
+    """What is not examined of classes of scenes, in words."""
+    width = facts.objects.shape[1]
+    wide = [count for count in (1, 2, 3) if _too_many(width, count)]
+    if not wide or not _varying(facts):
+        return ()
+    return (
+        f"decisions: what {wide[0]} objects of a scene are to each other: not examined, scenes of {width:,} objects "
+        f"have more than {GROUNDED:,} groundings; how many there are of a kind was",
+    )
 
 
 def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed], int]:
@@ -126,7 +148,10 @@ def _renamed(formula: Formula, old: str, new: str) -> Formula | None:
 
 
 def _grounded(scenes: Scenes, variables: tuple[str, ...]) -> Sites:
-    """Groundings by distinct real objects, scene after scene; as many scenes as the budget has room for."""
+    """Groundings by distinct real objects, scene after scene; as many scenes as the budget has room for.
+
+    Of scenes so large that one of them fills the budget none is asked for (``_too_many``).
+    """
     width, count = scenes.mask.shape[1], len(variables)
     per_scene = max(1, width**count)
     step = max(1, len(scenes) * per_scene // GROUNDED)

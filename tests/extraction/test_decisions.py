@@ -199,3 +199,14 @@ def test_rows_of_which_nothing_is_known_everywhere_are_told_by_nothing() -> None
     scenes = Scenes(mask=torch.ones(60, 1, dtype=torch.bool), numbers={"weight": weight})
     facts = Facts({"heavy": torch.rand(60, 1) > 0.5}, mask=scenes.mask)
     assert decisions(Discovery(facts, scenes=scenes)).formulas == ()
+
+
+def test_large_scenes_are_told_by_amounts_and_the_rest_is_named() -> None:
+    generator = torch.Generator().manual_seed(0)
+    red = torch.rand(40, 120, generator=generator) < 0.02
+    near = torch.rand(40, 120, 120, generator=generator) < 0.01
+    found = decisions(Discovery(Facts({"red": red, "near": near, "some": red.sum(1) >= 2})))
+    assert [str(one) for one in found.formulas] == ["some() <-> exists a, b: red(a) & red(b)"]
+    assert "3 objects of a scene are to each other: not examined" in found.notes[0]
+    small = decisions(Discovery(Facts({"red": red[:, :9], "some": red[:, :9].any(1)})))
+    assert small.notes == ()
