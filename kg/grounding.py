@@ -7,15 +7,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kg.errors import FormulaError
-from kg.formulas import Atom, Compare, Formula, Iff, Implies, Not, Same, Under, terms_of, walk
-from kg.negation import clauses
-from kg.normal import canonical, comparison
+from kg.formulas import (
+    Atom,
+    Compare,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    Same,
+    Under,
+    children,
+    quantified,
+    terms_of,
+    walk,
+)
+from kg.negation import clauses, negation_normal
+from kg.normal import canonical, comparison, spelled
 from kg.predicates import Vocabulary
-from kg.variables import free_variables, rename_term
+from kg.variables import free_variables, rebuild, rename_term
 from kg.weakening import weakened
 
 if TYPE_CHECKING:
@@ -37,11 +52,11 @@ REVERSIBLE: Final = frozenset(
 
 @dataclass(frozen=True)
 class Literal:
-    """An atom or comparison over variables, or its negation, read in the scene or in its image."""
+    """An atom, a comparison or an ``exists`` over variables, or its negation, read in the scene or in its image."""
 
     positive: bool
     in_image: bool
-    fact: Atom | Compare
+    fact: Atom | Compare | Exists
 
 
 Clause: TypeAlias = tuple[Literal, ...]
@@ -52,43 +67,94 @@ class Statement:
     """A rule ready for grounding.
 
     names: its variables. transform: the one that makes the image which it speaks of, empty for a plain rule.
-    clauses: None when it cannot be used: too many variables or clauses, or nothing without quantifiers follows from it.
-    whole: do the clauses say all that the rule says? vacuous: no grounding of it is ever valid, because it names an
-    object twice where that has no meaning.
+    clauses: None when they cannot be had: too many variables or clauses. vacuous: no grounding of it is ever valid,
+    because it names an object twice where that has no meaning. weaker: what it says without quantifiers, where it has
+    some.
     """
 
     names: tuple[str, ...]
     transform: str
     clauses: tuple[Clause, ...] | None
-    whole: bool = True
     vacuous: bool = False
+    weaker: Statement | None = None
+
+    @property
+    def readings(self) -> tuple[Statement, ...]:
+        """The statements that hold where the rule does and can be grounded."""
+        if self.vacuous:
+            return ()
+        known = (self, *(self.weaker.readings if self.weaker else ()))
+        return tuple(one for one in known if one.clauses is not None)
+
+    @property
+    def usable(self) -> bool:
+        """Can something be concluded from it?"""
+        return any(one.clauses is not None for one in (self, self.weaker) if one is not None)
 
 
 def statement(formula: Formula, vocabulary: Vocabulary | None = None) -> Statement:
     """The formula as clauses over its own variables."""
     said = canonical(formula)
-    plain = weakened(said)
-    names, parts = free_variables(plain or said), list(walk(plain or said))
-    transform = str(plain.transform) if isinstance(plain, Under) else ""
+    one = _statement(said, vocabulary)
+    plain = weakened(said) if quantified(said) else None
+    return one if plain is None else replace(one, weaker=_statement(plain, vocabulary))
+
+
+def _statement(said: Formula, vocabulary: Vocabulary | None) -> Statement:
+    names, parts = free_variables(said), list(walk(said))
+    transform = str(said.transform) if isinstance(said, Under) else ""
+    vacuous = any(_meaningless(part, vocabulary) for part in _outside(said))
     nested = any(isinstance(part, Under) for part in parts[1:])
-    if plain is None or nested or len(names) > MAX_VARIABLES:
-        return Statement(names, transform, None)
+    if nested or len(names) > MAX_VARIABLES:
+        return Statement(names, transform, None, vacuous)
     try:
-        found = _clauses(plain)
+        found = _clauses(said)
     except FormulaError:  # more clauses than rules have: neither used nor entailed, as documented
-        return Statement(names, transform, None)
-    vacuous = any(_meaningless(part, vocabulary) for part in parts)
-    return Statement(names, transform, found, whole=plain is said, vacuous=vacuous)
+        return Statement(names, transform, None, vacuous)
+    return Statement(names, transform, found, vacuous)
+
+
+def _outside(formula: Formula) -> Iterator[Formula]:
+    """The parts that stand in no quantifier: only they decide at which groundings a rule is asked."""
+    yield formula
+    if not isinstance(formula, Exists | ForAll):
+        for part in children(formula):
+            yield from _outside(part)
 
 
 def _clauses(formula: Formula) -> tuple[Clause, ...]:
+    closed: dict[str, Exists] = {}
+    # no predicate is called like one of these
+    prefix = "_" * (1 + max((len(part.predicate) for part in walk(formula) if isinstance(part, Atom)), default=0))
+    formula = _closed(formula, closed, prefix)
     match formula:
         case Under(_, Implies(left, right)):
-            return _across(left, right)
+            found = _across(left, right)
         case Under(_, Iff(left, right)):
-            return (*_across(left, right), *_across(Not(left), Not(right)))
+            found = (*_across(left, right), *_across(Not(left), Not(right)))
         case _:
-            return tuple(found for clause in clauses(formula) if (found := _simplified(clause, False)) is not None)
+            found = tuple(some for clause in clauses(formula) if (some := _simplified(clause, False)) is not None)
+    return tuple(tuple(_opened(literal, closed) for literal in clause) for clause in found)
+
+
+def _closed(formula: Formula, closed: dict[str, Exists], prefix: str) -> Formula:
+    """With an atom, whose name is noted, for each quantified part: a proposition that is not looked into.
+
+    ``forall b: f`` is the opposite of ``exists b: ~f``, so that there is one proposition for both.
+    """
+    if isinstance(formula, ForAll):
+        return Not(_closed(Exists(formula.variables, negation_normal(Not(formula.part))), closed, prefix))
+    if isinstance(formula, Exists):
+        name = next((name for name, one in closed.items() if one == formula), f"{prefix}{len(closed)}")
+        closed[name] = formula
+        return Atom(name, free_variables(formula))
+    return rebuild(formula, lambda part: _closed(part, closed, prefix), {}) if quantified(formula) else formula
+
+
+def _opened(literal: Literal, closed: dict[str, Exists]) -> Literal:
+    if isinstance(literal.fact, Atom) and literal.fact.predicate in closed:
+        return replace(literal, fact=closed[literal.fact.predicate])
+    return literal
 
 
 def _across(left: Formula, right: Formula) -> tuple[Clause, ...]:
@@ -148,13 +214,11 @@ class Theory:
         self._solver: Solver = Solver(name="glucose4")
         self._goals: dict[int, int] = {}
         places = (SCENE, *dict.fromkeys(one.transform for one in self.statements if one.transform and one.clauses))
-        for index, one in enumerate(self.statements):
-            if one.clauses is None or one.vacuous:
-                continue
+        for index, whole in enumerate(self.statements):
             seen = set()
-            for binding in self._bindings(one):
-                for scene, image in _readings(one, places):
-                    for clause in one.clauses:
+            for one in whole.readings:
+                for binding, (scene, image) in itertools.product(self._bindings(one), _readings(one, places)):
+                    for clause in one.clauses or ():
                         ground = frozenset(self._ground(clause, binding, scene, image))
                         if ground not in seen:
                             seen.add(ground)
@@ -196,10 +260,11 @@ class Theory:
             place, positive, fact = image if literal.in_image else scene, literal.positive, literal.fact
             if isinstance(fact, Atom):
                 number = self._number(place, fact.predicate, *(binding[name] for name in fact.arguments))
-            else:
-                constants = {name: f"c{constant}" for name, constant in binding.items()}
-                named = Compare(fact.operator, *(rename_term(term, constants) for term in terms_of(fact)))
+            elif isinstance(fact, Compare):
+                named = Compare(fact.operator, *(rename_term(term, _constants(binding)) for term in terms_of(fact)))
                 number = self._number(place, comparison(named))
+            else:  # its witnesses are none of the objects around, also of those that it does not speak of
+                number = self._number(place, frozenset(binding.values()), spelled(fact, _constants(binding)))
             yield number if positive else -number
 
     def _switch(self, index: int) -> int:
@@ -207,6 +272,10 @@ class Theory:
 
     def _number(self, *key: Any) -> int:
         return self._numbers.setdefault(key, len(self._numbers) + 1)
+
+
+def _constants(binding: dict[str, int]) -> dict[str, str]:
+    return {name: f"c{constant}" for name, constant in binding.items()}
 
 
 def _readings(one: Statement, places: tuple[str, ...]) -> Iterator[tuple[str, str]]:

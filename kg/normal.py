@@ -48,6 +48,7 @@ __all__ = [
     "live",
     "negation_normal",
     "rename",
+    "spelled",
 ]
 
 #: So many orders of the free variables are tried (enough for six that look alike); beyond, that of appearance decides.
@@ -81,6 +82,18 @@ def _canonical(formula: Formula) -> Formula:
         for order in _orders(arrowless, names)
     )
     return min(spellings, key=_key)
+
+
+def spelled(formula: Formula, names: Mapping[str, str]) -> Formula:
+    """Canonical where the free variables have these names, which tell one from another; a bound one takes a letter.
+
+    names: for each free variable another name, no single letter.
+
+    >>> from kg import parse
+    >>> print(spelled(parse("exists c: on(x, c) & lamp(c)"), {"x": "c0"}))
+    exists a: lamp(a) & on(c0, a)
+    """
+    return _ordered(negation_normal(formula), names, 0)
 
 
 def _orders(formula: Formula, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -7,8 +7,10 @@ the other rules still hold there. So grounding over exactly those constants is b
 Laws about a transformed scene are read with two copies of every fact, one of the scene and one of its image; each plain
 rule holds in both. A conclusion that needs the image of an image is not drawn in one step; ``minimal_cover`` chains its
 conclusions and so draws it. Comparisons are facts of their own; only that ``x < y`` is the opposite of ``x >= y`` is
-known. Of formulas with quantifiers is used what they say without (``kg.weakening``), and they are not entailed; those
-of more than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.normal.MAX_CLAUSES`` clauses are neither.
+known. What follows an ``exists`` is not looked into: with the objects around it is one proposition, the same however it
+is spelled, and ``forall`` is the opposite of one. Of a formula with quantifiers is also used what it says without
+(``kg.weakening``). So what is entailed is right, but with quantifiers not all that follows is found. Formulas of more
+than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.normal.MAX_CLAUSES`` clauses are neither used nor entailed.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from kg.formulas import Formula, Not
+from kg.formulas import Formula, Not, quantified
 from kg.grounding import Theory, statement
 from kg.naming import name_of
-from kg.normal import live
+from kg.normal import free_variables, live
 from kg.predicates import Vocabulary
 
 
@@ -89,7 +91,13 @@ def contradiction(formulas: Sequence[Formula], vocabulary: Vocabulary | None = N
     >>> contradiction([parse(text) for text in texts])
     (0, 1, 3)
     """
-    tests = {index: test for index, formula in enumerate(formulas) if (test := live(formula)) is not None}
+    # Of a test that speaks of fewer objects than its rule, 'exists' would say more than where it stands in the rule.
+    tests = {
+        index: test
+        for index, formula in enumerate(formulas)
+        if (test := live(formula)) is not None
+        and not (quantified(test) and {*free_variables(test)} != {*free_variables(formula)})
+    }
     rules = [*formulas, *(Not(test) for test in tests.values())]
     theories, best = _Theories(rules, vocabulary), None
     for goal, index in enumerate(tests, start=len(formulas)):
@@ -136,11 +144,11 @@ class _Theories:
 
     def usable(self, index: int) -> bool:
         """Can this rule be used?"""
-        return self._statements[index].clauses is not None
+        return self._statements[index].usable
 
     def provable(self, index: int) -> bool:
         """Can this rule be entailed?"""
-        return self.usable(index) and self._statements[index].whole
+        return self._statements[index].clauses is not None
 
     def core(self, goal: int, premises: Iterable[int]) -> tuple[int, ...] | None:
         """Some of the premises that entail the goal; None when all of them do not."""

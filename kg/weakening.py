@@ -11,6 +11,7 @@ bind the same name they are read as of the same object, which is one case of wha
 from __future__ import annotations
 
 from kg.formulas import And, Exists, ForAll, Formula, Iff, Implies, Not, Or, quantified
+from kg.variables import free_variables
 
 
 def weakened(formula: Formula) -> Formula | None:
@@ -30,10 +31,10 @@ def _without(formula: Formula, weaker: bool) -> Formula | None:
     if not quantified(formula):
         return formula
     match formula:
-        case ForAll(_, part):
-            return _without(part, True) if weaker else None
-        case Exists(_, part):
-            return None if weaker else _without(part, False)
+        case ForAll(variables, part) | Exists(variables, part):
+            inner = _without(part, weaker) if isinstance(formula, ForAll) is weaker else None
+            # Of a bound variable that is not spoken of it is still said that there is such an object.
+            return inner if inner is not None and {*variables} <= {*free_variables(inner)} else None
         case Not(part):
             inner = _without(part, not weaker)
             return None if inner is None else Not(inner)

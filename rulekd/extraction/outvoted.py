@@ -197,7 +197,7 @@ def _some(facts: Facts, most: int) -> Tensor:
 def _clauses(formula: Formula, vocabulary: Vocabulary) -> tuple[Clause, ...]:
     """The rule as clauses over few different objects; none where it has another form."""
     said = statement(formula, vocabulary)
-    if not said.whole or said.transform or said.vacuous or said.clauses is None or len(said.names) > MOST_VARIABLES:
+    if said.transform or said.vacuous or said.clauses is None or len(said.names) > MOST_VARIABLES:
         return ()
     found = []
     for clause in said.clauses:

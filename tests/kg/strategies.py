@@ -149,8 +149,8 @@ def readable(*, max_leaves: int = 6, numbers: bool = True, quantified: bool = Tr
     return st.recursive(_literals(numbers, quantified), grow, max_leaves=max_leaves)
 
 
-def laws(max_leaves: int = 4) -> st.SearchStrategy[Formula]:
-    """Plain universal formulas over one unary and one binary predicate, for tests that list every world."""
+def laws(max_leaves: int = 4, *, quantifiers: bool = False) -> st.SearchStrategy[Formula]:
+    """Formulas over one unary and one binary predicate, plain universal ones, for tests that list every world."""
     atoms: st.SearchStrategy[Formula] = st.one_of(
         st.builds(Atom, st.just("p"), st.tuples(variables)),
         st.builds(Atom, st.just("r"), st.lists(variables, min_size=2, max_size=2, unique=True).map(tuple)),
@@ -158,7 +158,9 @@ def laws(max_leaves: int = 4) -> st.SearchStrategy[Formula]:
 
     def grow(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
         parts = st.lists(inner, min_size=2, max_size=3).map(tuple)
+        blocks = [st.builds(kind, st.tuples(variables), inner) for kind in (Exists, ForAll) if quantifiers]
         return st.one_of(
+            *blocks,
             st.builds(Not, inner),
             st.builds(And, parts),
             st.builds(Or, parts),
@@ -168,6 +170,11 @@ def laws(max_leaves: int = 4) -> st.SearchStrategy[Formula]:
         )
 
     return st.recursive(atoms, grow, max_leaves=max_leaves)
+
+
+def quantified_laws() -> st.SearchStrategy[Formula]:
+    """The same with quantifiers."""
+    return laws(5, quantifiers=True)
 
 
 @st.composite

@@ -17,7 +17,7 @@ from kg.formulas import And, Atom, Formula, Implies, Not, Under
 from kg.normal import canonical, free_variables
 from kg.reasoning import contradiction, entails, minimal_cover
 from kg.worlds import World, holds, violations
-from tests.kg.strategies import every_world, laws
+from tests.kg.strategies import every_world, laws, quantified_laws
 
 
 def parsed(*texts: str) -> list[Formula]:
@@ -80,6 +80,38 @@ def test_entailment_agrees_with_listing_all_worlds_of_three_objects() -> None:
     assert entailed > 40
 
 
+QUANTIFIED = parsed(
+    "p(a) -> exists b: r(a, b)", "p(a) <-> exists b: r(a, b)", "p(a) -> forall b: r(a, b)", "exists a: p(a)",
+    "p(a) & p(b) -> exists c: r(a, c)", "r(a, b) -> exists c: r(b, c)", "~(exists b: r(a, b))", "forall a: p(a)",
+    "p(a) <-> ~p(a) & (exists b: r(a, b))", "r(a, b) -> p(a) & ~p(b)", "p(a) | (exists c: r(a, c))",
+    "(exists b: r(a, b)) -> exists b: r(b, a)", "p(a) -> exists b: r(a, b) & r(b, a)", "p(a) -> r(a, b)", "p(a)",
+    "(exists a, b: r(a, b)) -> forall a: p(a)", "r(a, b) -> forall c: ~r(b, c)", "p(a) & (exists a: p(a))",
+)  # fmt: skip
+
+
+def test_what_is_entailed_with_quantifiers_holds_in_every_world_of_three_objects() -> None:
+    every = [*SMALL, *THREE]
+    models = [
+        frozenset(place for place, world in enumerate(every) if next(violations(rule, world), None) is None)
+        for rule in QUANTIFIED
+    ]
+    entailed = 0
+    for (i, first), (j, second) in itertools.combinations(enumerate(QUANTIFIED), 2):
+        for k, goal in enumerate(QUANTIFIED):
+            if k not in (i, j) and entails([first, second], goal):
+                assert models[i] & models[j] <= models[k], (str(first), str(second), str(goal))
+                entailed += 1
+    assert entailed > 200
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(quantified_laws(), min_size=1, max_size=2), quantified_laws())
+def test_any_entailment_with_quantifiers_holds_in_small_worlds(premises: list[Formula], goal: Formula) -> None:
+    for right in (goal, *(kg.Or((goal, premise)) for premise in premises)):
+        if entails(premises, right):
+            assert follows_in_every_world(premises, right, SMALL)
+
+
 @pytest.mark.parametrize(
     ("premises", "goal", "expected"),
     [
@@ -109,13 +141,27 @@ def test_entailment_agrees_with_listing_all_worlds_of_three_objects() -> None:
         ),
         (["under mirror_x: l(a, b) <-> r(a, b)"], "under mirror_y: l(a, b) <-> r(a, b)", False),
         (["under translate: w() -> v()"], "under translate: w() -> v()", True),
-        (["exists a: p(a)"], "exists a: p(a)", False),  # formulas with quantifiers are not entailed
+        (["exists a: p(a)"], "exists b: p(b)", True),
+        (["p(a) -> exists c: r(a, c)"], "p(a) -> exists b: r(a, b)", True),
+        (["p(a) <-> q(a) & (exists b: r(a, b))"], "p(a) -> exists b: r(a, b)", True),
+        (["p(a) <-> ~(exists b: r(a, b) & q(b))"], "p(a) <-> forall c: r(a, c) -> ~q(c)", True),
+        (["w() -> exists a: p(a)", "q(b) -> forall c: ~p(c)"], "q(a) -> ~w()", False),  # p may hold of a alone
+        (["p(a) -> exists c: r(a, c)"], "p(a) & q(b) -> exists c: r(a, c)", False),  # c may be b
+        (["p(a) & q(b) -> exists c: r(a, c)"], "p(a) -> exists c: r(a, c)", False),  # there may be no b
+        (["p(a) -> exists b: r(a, b)", "p(b) -> ~(exists a: r(b, a))"], "~p(a)", True),
+        (["exactly_one(p(a), q(a), exists b: r(a, b))"], "p(a) -> forall b: ~r(a, b)", True),
+        (
+            ["under mirror_x: p(a) <-> exists b: r(a, b)", "p(a) -> q(a)"],
+            "under mirror_x: ~q(a) -> forall c: ~r(a, c)",
+            True,
+        ),
         (["q(a) <-> exists b: r(a, b) & p(b)"], "r(a, b) & p(b) -> q(a)", True),
         (["q(a) <-> forall b: r(b, a) -> p(b)"], "r(b, a) & q(a) -> p(b)", True),
         (["q(a) <-> exists b: r(a, b)", "r(a, b) <-> s(b, a)"], "s(b, a) -> q(a)", True),
         (["w() <-> exists a, b: p(a) & p(b)"], "p(a) & p(b) -> w()", True),
         (["w() <-> exists a, b: p(a) & p(b)"], "p(a) -> w()", False),
         (["p(a) -> exists b: r(a, b)"], "p(a) -> r(a, b)", False),
+        (["forall b: p(a)"], "p(a)", False),  # a may be the only object
         ([], "p(a) -> p(a)", True),
         (["p(a)", "~p(a)"], "q(a)", True),
     ],
@@ -317,9 +363,9 @@ def test_strong_rules_are_kept_before_weak_ones_of_the_same_kind() -> None:
     assert minimal_cover([rules[1], (rules[0][0], 0.95), inverse]) == {0: (1, 2)}
 
 
-def test_formulas_with_quantifiers_stay_as_they_are() -> None:
-    rules = [(kg.parse(text), 1.0) for text in ("p(a) -> exists b: r(a, b)", "p(a) -> exists b: r(a, b)", "p(a)")]
-    assert minimal_cover(rules) == {}
+def test_formulas_with_quantifiers_are_covered() -> None:
+    rules = [(kg.parse(text), 1.0) for text in ("p(a) -> exists b: r(a, b)", "p(a) -> exists c: r(a, c)", "p(a)")]
+    assert minimal_cover(rules) == {1: (0,)}
     told = [(kg.parse(text), 1.0) for text in ("r(a, b) & p(b) -> q(a)", "q(a) <-> exists b: r(a, b) & p(b)")]
     assert minimal_cover(told) == {0: (1,)}
     wide = kg.parse("p(a) & p(b) & p(c) & p(d) & p(e) & p(f) -> w()")
@@ -337,6 +383,9 @@ def test_formulas_with_quantifiers_stay_as_they_are() -> None:
         (["p(a) -> q(a)", "p(a) -> ~q(a)"], (0, 1)),
         (["p(a) -> q(a)", "q(a) -> p(a)"], None),
         (["l(a, b) & l(b, c) -> l(a, c)", "l(a, b) -> ~l(b, a)", "l(a, b) <-> r(b, a)"], None),
+        (["w() -> exists a: p(a)", "~(exists b: p(b))"], (0, 1)),
+        # the body is live beside d where r(a, d) alone holds
+        (["~(exists b: r(a, b)) -> s(a, d)", "exists b: r(a, b)"], None),
         ([], None),
     ],
 )
