@@ -137,10 +137,15 @@ class Layout:
                 made.append(Bundle.of(chosen, each, sharpness, root, body, self.soft))
         object.__setattr__(self, "bundles", tuple(made))
 
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The rules that a loss comes from, by id."""
+        return tuple(one.rule.id for one in self.planned if one.backend is not Backend.NONE)
+
     def measure(self, views: Views, runs: int) -> list[Measured]:
         """Loss, or violation, of every rule that trains."""
         if not len(views[""].facts):
-            trained = tuple(one.rule.id for one in self.planned if one.backend is not Backend.NONE)
+            trained = self.trained
             return [Measured(trained, nothing(views[""].facts).expand(len(trained), runs))] if trained else []
         found = [bundle.measure(views, runs) for bundle in self.bundles]
         for one in self.planned:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -21,8 +20,6 @@ from rulekd.constraints.plan import Planned
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, ground, outer_atoms, sides
 from rulekd.truth import place
-
-Read = TypeVar("Read", Tensor, float)
 
 #: A loss below this is that of a grounding nobody hears of.
 SILENT = 1e-6
@@ -51,7 +48,11 @@ class Reading(Mapping[str, "RuleReading"]):
 
     @property
     def loss(self) -> Tensor:
-        """Scalar >= 0: the weighted mean over rules of the mean over valid groundings. 0 when no rule trains."""
+        """Scalar >= 0: the weighted mean over rules of the mean over valid groundings. 0 when no rule trains.
+
+        Raises, as ``losses`` and ``losses_by_run`` do, where all that the rules read is given as bool.
+        """
+        self._check_trainable()
         total: Tensor | None = None
         whole = 0.0
         for some in self._losses(1):
@@ -69,7 +70,26 @@ class Reading(Mapping[str, "RuleReading"]):
     @property
     def losses(self) -> dict[str, Tensor]:
         """Scalar loss by rule id, of the rules that train, whatever their weight."""
+        self._check_trainable()
         return self._by_rule({rule: loss for some in self._losses(1) for rule, loss in _rows(some, 0)})
+
+    @property
+    def given(self) -> bool:
+        """Is every predicate that the rules read given as bool, and no number said by the network?
+
+        Then the rules can be judged (``live``, ``broken``, ``strict``, ``violation``), and nothing can train.
+        """
+        values = [value for view in self.views.values() for value in view.facts.values.values()]
+        trained = bool(self.layout.trained) and bool(values) and not self.view.numbers
+        return trained and not any(value.is_floating_point() for value in values)
+
+    def _check_trainable(self) -> None:
+        if self.given:
+            raise RulekdError(
+                "every predicate that the rules read is given as bool: given truth has no gradient, and so no loss",
+                hint="Give the network's log-odds as floats; bool is for what is given beside them. What is given can "
+                "be judged: reading[rule].strict.",
+            )
 
     def losses_by_run(self, runs: int) -> dict[str, Tensor]:
         """(runs,) losses by rule id, of a batch that is ``runs`` batches of B scenes, one run after the other.
@@ -87,6 +107,7 @@ class Reading(Mapping[str, "RuleReading"]):
             raise RulekdError(
                 f"a batch of {scenes} scenes has no {runs!r} runs", hint="Stack the same number of scenes for each run."
             )
+        self._check_trainable()
         return self._by_rule({rule: loss for some in self._losses(runs) for rule, loss in _rows(some, None)})
 
     @cached_property
@@ -165,7 +186,7 @@ class Reading(Mapping[str, "RuleReading"]):
         rows = [HEADS, *(one.row for one in self.values())]
         lines = aligned(rows, wrapped=0) if len(rows) > 1 else ["no rules"]
         unread = [f"not read: {name}, {why}" for name, why in self.unread.items()]
-        return "\n".join([*lines, f"loss {self.loss.item():.4g}", *unread])
+        return "\n".join([*lines, "no loss: all is given" if self.given else f"loss {self.loss.item():.4g}", *unread])
 
 
 def find(ref: str, planned: Sequence[Planned]) -> Planned:
@@ -210,20 +231,21 @@ class RuleReading:
     @property
     def loss(self) -> Tensor:
         """Scalar >= 0, what trains."""
-        return self._trained(self.reading.losses)
+        self._check_trained()
+        return self.reading.losses[self.rule.id]
 
     @property
     def violation(self) -> float:
         """Soft violation: its mean over valid groundings, >= 0; 0 means that the rule holds."""
-        return self._trained(self.reading.violations)
+        self._check_trained()
+        return self.reading.violations[self.rule.id]
 
-    def _trained(self, found: Mapping[str, Read]) -> Read:
-        if self.rule.id not in found:
+    def _check_trained(self) -> None:
+        if self.rule.id not in self.reading.layout.trained:
             raise RulekdError(
                 f"rule {self.rule.name!r} is not trained: {self.planned.why}",
                 hint="Its strict violation and its live groundings can be read.",
             )
-        return found[self.rule.id]
 
     @cached_property
     def _counts(self) -> tuple[int, int]:
@@ -239,12 +261,13 @@ class RuleReading:
     @property
     def row(self) -> list[str]:
         """As it is printed, under HEADS."""
-        trains = self.rule.id in self.reading.losses
-        loss, violation = (f"{self.loss.item():.4g}", f"{self.violation:.4g}") if trains else ("-", "-")
+        trains = self.rule.id in self.reading.layout.trained
+        loss = f"{self.loss.item():.4g}" if trains and not self.reading.given else "-"
+        violation = f"{self.violation:.4g}" if trains else "-"
         try:
             return [
                 *(self.rule.name, loss, violation, f"{self.broken:,}"),
-                *(f"{self.silent:,}" if trains else "-", f"{self.live:,}"),
+                *("-" if loss == "-" else f"{self.silent:,}", f"{self.live:,}"),
             ]
         except RulekdError:  # it speaks of what was not given: scenes, say
             return [self.rule.name, loss, violation, "-", "-", "-"]
@@ -283,7 +306,7 @@ class RuleReading:
     def _by_grounding(self) -> tuple[float, int, int]:
         """(sum of soft violations of live groundings, live groundings, broken ones whose loss is 0)."""
         reading = self.reading
-        self._trained(reading.losses)
+        self._check_trained()
         semantics, sharpness = reading.layout.semantics, reading.layout.sharpness
         whole, live, silent = 0.0, 0, 0
         with torch.no_grad():

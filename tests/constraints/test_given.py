@@ -130,3 +130,34 @@ def test_readings_of_other_rules_or_scenes_are_not_compared() -> None:
         reading.vacuous(rulekd.compile(["left_of(a, b) -> ~left_of(b, a)"])(logits()))
     with pytest.raises(RulekdError, match="one reading is of 2 scenes, the other of 3"):
         reading.vacuous(rulekd.compile([LAW])(logits(3)))
+
+
+@pytest.mark.parametrize(
+    ("semantics", "rule"),
+    [
+        *(("coherent", rule) for rule in ("p(a, b) -> ~p(b, a)", "p(a, b) <-> p(b, a)", "q(a) -> exists b: p(a, b)")),
+        ("product", "q(a) -> exists b: p(a, b)"),
+        ("exact", "p(a, b) -> ~p(b, a)"),
+    ],
+)
+def test_answers_that_are_all_given_are_judged_and_have_no_loss(semantics: str, rule: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    crisp = {"p": torch.rand(2, 4, 4, generator=generator) < 0.6, "q": torch.rand(2, 4, generator=generator) < 0.6}
+    given = rulekd.compile([rule], semantics)(crisp)
+    said = rulekd.compile([rule], semantics)({name: torch.where(x, 20.0, -20.0) for name, x in crisp.items()})
+    (one,), (other,) = given.values(), said.values()
+    assert (one.live, one.broken, one.strict) == (other.live, other.broken, other.strict)
+    assert one.violation == pytest.approx(other.violation, abs=1e-6)
+    for ask in (lambda: given.loss, lambda: given.losses, lambda: given.losses_by_run(2), lambda: one.loss):
+        with pytest.raises(RulekdError, match="given truth has no gradient"):
+            ask()
+    assert "no loss: all is given" in str(given)
+
+
+def test_given_facts_beside_a_network_train_it() -> None:
+    logits = torch.zeros(1, 3, requires_grad=True)
+    reading = rulekd.compile(["p(a) -> q(a)"])({"p": torch.ones(1, 3, dtype=torch.bool), "q": logits})
+    assert not reading.given
+    reading.loss.backward()
+    assert logits.grad is not None
+    assert bool((logits.grad < 0).all())
