@@ -156,7 +156,7 @@ class KnowledgeGraph:
     def rule(self, ref: Reference) -> Rule:
         """The rule of that id, name or text, or of the only id that begins so (four characters or more).
 
-        Raises UnknownNameError with the nearest one.
+        Raises UnknownNameError with the nearest one; ParseError where a text with signs of logic cannot be read.
         """
         found = self._find(ref)
         if found is not None:
@@ -170,6 +170,9 @@ class KnowledgeGraph:
                 hint=f"Give more of it: {', '.join(f'{rule.id} is {rule.name}' for rule in begun[:5])}.",
             )
         text = ref if isinstance(ref, str) else ref.text if isinstance(ref, Rule) else str(ref)
+        signs = any(sign in text for sign in ("->", "=>", "&", "|", "~"))
+        if signs or ("(" in text and text.split("(")[0].strip() in self._vocabulary):
+            parse(text)  # a formula, and no name: what is wrong with it is of more use than another rule
         known = {**{rule.text: rule for rule in self.rules()}, **self._names}
         close = nearest(text[:500], known)
         raise UnknownNameError(
@@ -267,6 +270,11 @@ class KnowledgeGraph:
             new = replace(old, formula=formula, provenance=provenance)
         else:
             new = Rule(formula, provenance=provenance, status=Status.ACCEPTED, kind=old.kind, replaces=old.id)
+            if new.id in self._rules:
+                raise RulekdError(
+                    f"'{new.text:.120}' is a rule of this graph already: {old.id} cannot be made the same as {new.id}",
+                    hint=f"Reject {old.id} instead, and accept {new.id}.",
+                )
         return self._with(new if rule is old else rule for rule in self.rules())
 
     def with_entailment(self) -> KnowledgeGraph:

@@ -29,6 +29,17 @@ def expectation(kinds: frozenset[str]) -> str:
     return " or ".join([*words, *(["the end"] if "$END" in kinds else [])])
 
 
+def no_number(name: str, word_beside: str) -> tuple[str, str]:
+    """(message, hint) about a variable where a number or a word should stand.
+
+    word_beside: what it is compared with for equality, where a word could be meant.
+    """
+    hint = f"Read a number off it, as in 'x({name})'."
+    if word_beside:
+        hint = f'A word is quoted: {word_beside} = "{name}". {hint}'
+    return f"the variable {name!r} stands for an object, and a number is needed here", hint
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question with the nearest other name; empty when nothing comes close."""
     close = nearest(name, (word for word in known if word != name))

@@ -40,7 +40,7 @@ from kg.formulas import (
     Under,
     Word,
 )
-from kg.messages import did_you_mean, excerpt, expectation, listed
+from kg.messages import did_you_mean, excerpt, expectation, listed, no_number
 from kg.predicates import RESERVED, Vocabulary
 from kg.terms import TERMS
 
@@ -257,6 +257,10 @@ class _Reader:
                 )
             same = self._same(node, left, right)
             return same if operator == "=" else Not(same)
+        for one, other in ((left, right), (right, left)):
+            if one.data == "variable" and other.data == "call" and operator in ("=", "!="):
+                message, hint = no_number(str(one.children[0]), self.text[other.meta.start_pos : other.meta.end_pos])
+                raise self._at(one, message, hint=hint)
         return Compare(operator, self.term(left), self.term(right))
 
     def _same(self, node: Node, left: Node, right: Node) -> Same:
@@ -316,11 +320,8 @@ class _Reader:
             case "call":
                 return self._feature(node)
             case "variable":
-                raise self._at(
-                    node,
-                    f"the variable {str(inside[0])!r} stands for an object, and a number is needed here",
-                    hint=f"Read one off it, as in 'x({inside[0]})'.",
-                )
+                message, hint = no_number(str(inside[0]), "")
+                raise self._at(node, message, hint=hint)
             case _:
                 raise self._at(node, "a formula stands where a number should", hint="Compare numbers only.")
 
@@ -419,6 +420,9 @@ class _Reader:
         wanted = expectation(frozenset(expected))
         before = history[-1] if history else None
         hint = ""
+        if token == ">" and before == "-" and before.end_pos == token.start_pos:
+            # an arrow, read as a minus because no arrow can stand here
+            return self._error("unexpected '->'; expected a formula", before.line or 1, before.column or 1)
         if before is not None and before.type == "NAME":
             hint = did_you_mean(str(before), RESERVED)
         if not hint and token.type == "NAME":

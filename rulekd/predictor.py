@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kg import ArityError, RulekdError, Vocabulary
+from kg import ArityError, RulekdError, UnknownNameError, Vocabulary
 from kg.errors import unknown
+from kg.messages import listed
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes, SceneSet
 
@@ -136,7 +137,10 @@ class Predictor:
 
     def _checked(self, name: str, named: Mapping[str, Tensor], scenes: Scenes) -> Tensor:
         if name not in named:
-            raise unknown("predicate", name, named, where="the network's outputs: ")
+            raise UnknownNameError(
+                f"the network's answer lacks {name!r}, which the vocabulary names; it has {listed(named) or 'nothing'}",
+                hint="Give the vocabulary the network's names, or rename them: outputs=lambda result: {...}.",
+            )
         value, arity = named[name], self.vocabulary[name].arity
         if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__

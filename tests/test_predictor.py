@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kg import RulekdError
+from kg import RulekdError, UnknownNameError
 from rulekd.distillation import SoftLabels, Training, distill
 from rulekd.predictor import Predictor
 from rulekd.scenes import Scenes, SceneSet
@@ -55,3 +55,14 @@ def test_slots_train_and_wrap() -> None:
 def test_too_few_slots_are_told(slots: int, message: str) -> None:
     with pytest.raises(RulekdError, match=message):
         wired(slots).dry_run(scenes(6, 2))
+
+
+def test_an_answer_that_lacks_a_word_of_the_vocabulary_is_told_so() -> None:
+    class Says(torch.nn.Module):
+        def forward(self, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"q": mask.float(), "r": mask.float()}
+
+    scenes = Scenes(mask=torch.ones(2, 3, dtype=torch.bool))
+    predictor = Predictor(Says(), {"p": 1}, inputs=lambda some: some["mask"])
+    with pytest.raises(UnknownNameError, match="answer lacks 'p', which the vocabulary names; it has q, r"):
+        predictor.logits(scenes)

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kg import Citation, Definition, Hunt, KnowledgeGraph, Probes, Rule, Status, in_words
+from kg import Citation, Definition, Hunt, Kind, KnowledgeGraph, Probes, Rule, Status, in_words
+from kg.errors import unknown
+from kg.formulas import Atom, walk
 from kg.listing import called, rule_table
 from kg.tables import fields, how_many, percent
 from rulekd.cli.completing import rule_names
@@ -28,11 +30,22 @@ def list_rules(
     file: File,
     every: Annotated[bool, typer.Option("--all", help="Also rules that follow from others.")] = False,
     status: Annotated[Status | None, typer.Option(help="Only rules of this status.")] = None,
+    confirmed: Annotated[bool, typer.Option("--confirmed", help="Only rules that were confirmed.")] = False,
+    predicate: Annotated[str, typer.Option(help="Only rules that speak of this predicate.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """List the rules of a graph: its axioms, or all of them."""
     graph = KnowledgeGraph.load(file)
-    everything = graph.rules(status)
+    if predicate and predicate not in graph.vocabulary:
+        raise unknown("predicate", predicate, graph.vocabulary)
+    everything = [
+        rule
+        for rule in graph.rules(status)
+        if (not confirmed or (rule.evidence is not None and rule.evidence.confirmed))
+        and (
+            not predicate or any(isinstance(part, Atom) and part.predicate == predicate for part in walk(rule.formula))
+        )
+    ]
     shown = [rule for rule in everything if every or not rule.entailed]
     text = "\n".join(rule_table(shown, ids=True))
     hidden = len(everything) - len(shown)
@@ -137,19 +150,21 @@ def _against(rule: Rule) -> str:
 
 def _details(graph: KnowledgeGraph, rule: Rule) -> str:
     evidence, provenance = rule.evidence, rule.provenance
+    origins = (provenance, graph.provenance)
+    facts = any(one.source == "mined" for one in origins) and not any(one.teacher for one in origins)
     lines = [
         ("id", rule.id),
         ("name", rule.name),
         ("text", rule.text),
         ("in words", in_words(rule)),
         ("status", rule.status.value),
-        ("kind", rule.kind.value),
+        ("kind", "of given facts" if facts and rule.kind is Kind.UNKNOWN else rule.kind.value),
         ("follows from", "\n".join(graph.rule(ref).name if ref in graph else ref for ref in rule.entailed_by)),
         ("replaces", rule.replaces or ""),
     ]
     if evidence is not None:
         lines += [
-            ("teacher", str(evidence.teacher)),
+            ("facts" if facts else "teacher", str(evidence.teacher)),
             ("undoubted", str(evidence.undoubted or "")),
             ("data", str(evidence.data or "")),
             ("discovery", str(evidence.discovery or "")),

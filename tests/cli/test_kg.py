@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from kg import Choice, Definition, Evidence, KnowledgeGraph, Ledger, Rule, Status, Threshold, Vocabulary, parse
+from kg import (
+    Choice,
+    Definition,
+    Evidence,
+    KnowledgeGraph,
+    Ledger,
+    Provenance,
+    Rule,
+    Status,
+    Threshold,
+    Vocabulary,
+    parse,
+)
 from tests.cli.shell import assert_refused, fresh_rulekd, rulekd, seconds_of_a_process
 
 WORDS = Vocabulary({"left_of": 2, "right_of": 2, "near": 2})
@@ -66,6 +78,26 @@ def test_filters_by_status(file: Path) -> None:
         SYMMETRIC
     ]
     assert rulekd("kg", "list", file, "--status", "rejected").out == "no rules\n"
+
+
+def test_filters_by_confirmation_and_predicate(file: Path) -> None:
+    def texts(*options: str) -> set[str]:
+        return {rule["text"] for rule in rulekd("kg", "list", file, "--json", "--all", *options).value["rules"]}
+
+    assert texts("--confirmed") == {INVERSE, FOLLOWS}
+    assert texts("--predicate", "near") == {SYMMETRIC}
+    assert texts("--predicate", "right_of", "--confirmed") == {INVERSE, FOLLOWS}
+    assert_refused(rulekd("kg", "list", file, "--predicate", "nea"), "predicate 'nea'", "Did you mean 'near'")
+
+
+def test_facts_without_a_teacher_are_called_so(tmp_path: Path) -> None:
+    told, path = Evidence(teacher=Ledger(200, 1, 40, 0.01, (0.001, 0.04))), tmp_path / "facts.kg.json"
+    for teacher, word, other in (("", "facts", "teacher"), ("abc", "teacher", "facts")):
+        whole = Provenance(source="mined", teacher=teacher)
+        KnowledgeGraph(WORDS, [Rule(parse(INVERSE), evidence=told)], provenance=whole).save(path)
+        shown = rulekd("kg", "show", path, INVERSE).out
+        assert any(line.startswith(word) for line in shown.splitlines())
+        assert not any(line.startswith(other) for line in shown.splitlines())
 
 
 @pytest.mark.parametrize("reference", ["id", "name", "text", "other spelling"])

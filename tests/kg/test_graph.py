@@ -13,7 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kg
-from kg import Citation, Evidence, FileFormatError, KnowledgeGraph, Ledger, Rule, Status, Vocabulary, World, parse
+from kg import (
+    Citation,
+    Evidence,
+    FileFormatError,
+    KnowledgeGraph,
+    Ledger,
+    ParseError,
+    Rule,
+    RulekdError,
+    Status,
+    Vocabulary,
+    World,
+    parse,
+)
 from kg.files import write_atomically
 from kg.listing import rule_table
 from tests.kg.strategies import graphs
@@ -95,6 +108,20 @@ def test_one_rule_is_held_once(graph: KnowledgeGraph) -> None:
     assert len(graph.add("left_of(a, b) -> ~on(a, b)")) == 6
 
 
+def test_an_edit_into_another_rule_names_both() -> None:
+    graph = KnowledgeGraph.of(["on(a, b) <-> under_(b, a)", "on(a, b) -> under_(b, a)"])
+    old, other = graph.rule("on(a, b) <-> under_(b, a)"), graph.rule("on(a, b) -> under_(b, a)")
+    with pytest.raises(RulekdError, match=f"{old.id} cannot be made the same as {other.id}") as caught:
+        graph.edit(old.id, "on(x, y) => under_(y, x)")
+    assert caught.value.hint == f"Reject {old.id} instead, and accept {other.id}."
+
+
+@pytest.mark.parametrize("text", ["on(a, b) -> ", "on(a b)", "on(a, b) & -> p(a)"])
+def test_a_formula_that_cannot_be_read_is_no_unknown_rule(text: str) -> None:
+    with pytest.raises(ParseError, match="line 1"):
+        KnowledgeGraph.of(["on(a, b) -> on(b, a)", "p(a)"]).rule(text)
+
+
 def test_an_edit_replaces_in_place_and_remembers(graph: KnowledgeGraph) -> None:
     old = graph.rules()[3]
     edited = graph.edit(old.id, "monitor(a) & desk(b) & left_of(a, b) -> on(a, b)", reason="too wide")
@@ -105,7 +132,7 @@ def test_an_edit_replaces_in_place_and_remembers(graph: KnowledgeGraph) -> None:
     respelled = graph.edit(old.id, "desk(y) & monitor(x) -> on(x, y)")
     assert respelled.rules()[3].id == old.id
     assert respelled.rules()[3].replaces is None
-    with pytest.raises(kg.RulekdError, match="are the same rule"):
+    with pytest.raises(kg.RulekdError, match="is a rule of this graph already"):
         graph.edit(old.id, TEXTS[0])
     with pytest.raises(kg.ParseError, match="Did you mean 'monitor'"):
         graph.edit(old.id, "monito(a) -> desk(a)")

@@ -144,6 +144,9 @@ WORDS = Vocabulary({"left_of": 2, "chair": 1, "on": 2})
         ("chair(<img onerror=alert(1)>)", (1, 7), "expected"),
         ("chair(a); import os", (1, 9), "';'"),
         ("chair(\x00)", (1, 7), "unexpected character"),
+        ("chair(a) & -> chair(b)", (1, 12), "unexpected '->'; expected a formula"),
+        ("category(a) = book -> chair(a)", (1, 15), 'A word is quoted: category(a) = "book".'),
+        ("chair(a) -> book != category(a)", (1, 13), 'A word is quoted: category(a) = "book".'),
     ],
 )
 def test_errors_point_at_the_place_and_name_the_way_out(text: str, place: tuple[int, int], says: str) -> None:
