@@ -19,6 +19,7 @@ from kg.naming import rule_id
 from kg.network import Content
 from kg.predicates import Predicate, Vocabulary
 from kg.reasoning import minimal_cover
+from kg.references import check_readable, is_formula
 from kg.rules import Provenance, Rule, Status
 from kg.tables import how_many, printable
 from kg.text import parse
@@ -170,9 +171,8 @@ class KnowledgeGraph:
                 hint=f"Give more of it: {', '.join(f'{rule.id} is {rule.name}' for rule in begun[:5])}.",
             )
         text = ref if isinstance(ref, str) else ref.text if isinstance(ref, Rule) else str(ref)
-        signs = any(sign in text for sign in ("->", "=>", "&", "|", "~"))
-        if signs or ("(" in text and text.split("(")[0].strip() in self._vocabulary):
-            parse(text)  # a formula, and no name: what is wrong with it is of more use than another rule
+        if is_formula(text, self._vocabulary):
+            check_readable(text)  # what is wrong with it is of more use than another rule
         known = {**{rule.text: rule for rule in self.rules()}, **self._names}
         close = nearest(text[:500], known)
         raise UnknownNameError(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kg import ArityError, RulekdError, UnknownNameError, Vocabulary
 from kg.errors import unknown
-from kg.messages import listed
+from kg.messages import did_you_mean, listed
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes, SceneSet
 
@@ -139,7 +139,7 @@ class Predictor:
         if name not in named:
             raise UnknownNameError(
                 f"the network's answer lacks {name!r}, which the vocabulary names; it has {listed(named) or 'nothing'}",
-                hint="Give the vocabulary the network's names, or rename them: outputs=lambda result: {...}.",
+                hint=f"{did_you_mean(name, named)} Use the same names in both: outputs=lambda result: {{...}}.".strip(),
             )
         value, arity = named[name], self.vocabulary[name].arity
         if not isinstance(value, Tensor) or not value.is_floating_point():

@@ -187,7 +187,7 @@ TEACHERS: dict[str, Row] = {
     ),
     "a predicate that it does not speak": (
         lambda: rulekd.extract(network(left_of=2, left_off=2), scenes()),
-        ("outputs", "'left_off'", "left_of, right_of"),
+        ("lacks", "'left_off'", "left_of, right_of"),
         "'left_of'",
     ),
     "a list": (lambda: rulekd.extract(network(lambda v: [*v.values()]), scenes()), ("a list",), "outputs=lambda"),
