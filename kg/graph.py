@@ -234,13 +234,19 @@ class KnowledgeGraph:
 
     # ----------------------------------------------------------------------------------- changing
 
-    def _with(self, rules: Iterable[Rule]) -> KnowledgeGraph:
-        """These rules in place of the graph's own. A rule that was entailed by one that is gone or rejected counts
-        as an axiom again until ``with_entailment`` is called."""
+    def with_rules(
+        self, rules: Iterable[Rule], worlds: Mapping[str, World] | None = None, notes: Sequence[str] = ()
+    ) -> KnowledgeGraph:
+        """These rules in place of the graph's own, and further worlds and notes; all else stays.
+
+        A rule that was entailed by one that is gone or rejected counts as an axiom again until ``with_entailment`` is
+        called.
+        """
         kept = list(rules)
         standing = {rule.id for rule in kept if rule.status is not Status.REJECTED}
         kept = [rule if standing.issuperset(rule.entailed_by) else replace(rule, entailed_by=()) for rule in kept]
-        return KnowledgeGraph(self._vocabulary, kept, self._worlds, self._provenance, self._notes, self._triples)
+        known, told = {**self._worlds, **(worlds or {})}, (*self._notes, *notes)
+        return KnowledgeGraph(self._vocabulary, kept, known, self._provenance, told, self._triples)
 
     def accept(self, ref: Reference, reason: str = "") -> KnowledgeGraph:
         """A graph in which this rule is accepted; the reason goes into its provenance."""
@@ -252,11 +258,11 @@ class KnowledgeGraph:
 
     def _mark(self, ref: Reference, status: Status, reason: str) -> KnowledgeGraph:
         chosen = self.rule(ref)
-        return self._with(rule.with_status(status, reason) if rule is chosen else rule for rule in self.rules())
+        return self.with_rules(rule.with_status(status, reason) if rule is chosen else rule for rule in self.rules())
 
     def add(self, rule: str | Formula | Rule) -> KnowledgeGraph:
         """A graph with one rule more; a text is taken as accepted."""
-        return self._with([*self.rules(), _rule(rule, self._vocabulary)])
+        return self.with_rules([*self.rules(), _rule(rule, self._vocabulary)])
 
     def edit(self, ref: Reference, text: str | Formula, reason: str = "") -> KnowledgeGraph:
         """A graph in which this rule reads differently: accepted, without the old evidence, and in the old place.
@@ -275,7 +281,7 @@ class KnowledgeGraph:
                     f"'{new.text:.120}' is a rule of this graph already: {old.id} cannot be made the same as {new.id}",
                     hint=f"Reject {old.id} instead, and accept {new.id}.",
                 )
-        return self._with(new if rule is old else rule for rule in self.rules())
+        return self.with_rules(new if rule is old else rule for rule in self.rules())
 
     def with_entailment(self) -> KnowledgeGraph:
         """A graph in which each rule that follows from others names them, and the rest is a small set of axioms.
@@ -289,7 +295,7 @@ class KnowledgeGraph:
             solid = [rule for rule in standing if _sound(rule) and rule.id not in grounds]
             others = [rule for rule in standing if not _sound(rule)]
             grounds |= self._cover([*solid, *others], len(solid))
-        return self._with(replace(rule, entailed_by=grounds.get(rule.id, ())) for rule in self.rules())
+        return self.with_rules(replace(rule, entailed_by=grounds.get(rule.id, ())) for rule in self.rules())
 
     def _cover(self, rules: Sequence[Rule], fixed: int) -> dict[str, tuple[str, ...]]:
         """For each rule that follows from others the ids of these; the first ``fixed`` are not looked at."""

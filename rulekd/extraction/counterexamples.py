@@ -179,7 +179,9 @@ def hunted(
 
     Rules that follow from axioms are not hunted: a scene that breaks one breaks an axiom. progress(done, of).
     """
-    rules, worlds, notes = {rule.id: rule for rule in graph.rules()}, dict(graph.worlds), []
+    rules: dict[str, Rule] = {rule.id: rule for rule in graph.rules()}
+    worlds: dict[str, World] = {}
+    notes: list[str] = []
     chosen = [rule for rule in graph.axioms() if rule.evidence is not None]
     asked = broken = 0
     for done, rule in enumerate(chosen):
@@ -196,8 +198,9 @@ def hunted(
         asked, broken = asked + result.hunt.asked, broken + bool(result.hunt.broken)
     if progress is not None:
         progress(len(chosen), len(chosen))
-    notes.append(f"hunted: {len(chosen)} rules in {asked:,} made scenes; {broken} of them are broken in some")
-    return KnowledgeGraph(graph.vocabulary, rules.values(), worlds, graph.provenance, (*graph.notes, *notes))
+    count = len(chosen) - len(notes)  # each rule that was not hunted has its note
+    notes.append(f"hunted: {count} rules in {asked:,} made scenes; {broken} of them are broken in some")
+    return graph.with_rules(rules.values(), worlds, notes)
 
 
 def as_rule(rule: Rule | Formula | str, vocabulary: Vocabulary) -> Rule:

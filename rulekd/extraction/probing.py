@@ -204,7 +204,10 @@ def probed(
         rule = Rule(formula, evidence, replace(graph.provenance, family="algebra"))
         if rule.name not in known and evidence.support < MIN_SUPPORT:
             unseen.append(rule)
-    rules, worlds, notes = {rule.id: rule for rule in graph.rules()}, dict(graph.worlds), []
+    rules: dict[str, Rule] = {rule.id: rule for rule in graph.rules()}
+    worlds: dict[str, World] = {}
+    notes: list[str] = []
+    failed: set[str] = set()
     waiting = [*rare, *unseen]
     for done, rule in enumerate(waiting):
         assert rule.evidence is not None  # rare ones are chosen by it, unseen ones are given some
@@ -214,6 +217,7 @@ def probed(
             result = probe(teacher, scenes, rule, effort)
         except RulekdError as error:
             notes.append(f"{rule.name} was not probed: {error.message}")
+            failed.add(rule.id)
             continue
         probes = result.probes
         if rule.id in rules or result.obeyed(tolerance):
@@ -227,8 +231,9 @@ def probed(
     if progress is not None:
         progress(len(waiting), len(waiting))
     if waiting:
-        notes.append(f"probed: {len(rare)} rules that few given scenes speak of, and {len(unseen)} laws that none does")
-    return KnowledgeGraph(graph.vocabulary, rules.values(), worlds, graph.provenance, (*graph.notes, *notes))
+        few, none = (sum(rule.id not in failed for rule in rules_of) for rules_of in (rare, unseen))
+        notes.append(f"probed: {few} rules that few given scenes speak of, and {none} laws that none does")
+    return graph.with_rules(rules.values(), worlds, notes)
 
 
 def laws(vocabulary: Vocabulary) -> Iterator[Formula]:

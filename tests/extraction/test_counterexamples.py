@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import rulekd
-from kg import KnowledgeGraph, RulekdError, holds, parse
-from rulekd.extraction import Effort, hunt, hunted
+from kg import Evidence, KnowledgeGraph, Ledger, Provenance, Rule, RulekdError, Triple, World, holds, parse
+from rulekd.extraction import Effort, hunt, hunted, probed
 from rulekd.extraction.asking import Asking
 from rulekd.extraction.attempts import nearest
 from rulekd.predictor import Predictor
@@ -268,4 +268,20 @@ def test_what_cannot_be_hunted_is_named_in_the_notes() -> None:
     short = scenes.select([n for n, part in enumerate(scenes.parts) if part != "test"][:2])
     few = replace(short, scenes=short.scenes.keep(torch.tensor([[True, False, False]] * 2)))
     notes = hunted(graph, teacher, few).notes
-    assert any("was not hunted" in note and "about 2 objects" in note for note in notes)
+    left_out = [note for note in notes if "was not hunted" in note]
+    assert any("about 2 objects" in note for note in left_out)
+    count = sum(rule.evidence is not None for rule in graph.axioms()) - len(left_out)
+    assert any(note.startswith(f"hunted: {count} rules ") for note in notes)
+
+
+def test_what_else_a_graph_holds_stays_when_it_is_hunted_and_probed() -> None:
+    teacher, scenes = pocket(6, 0.2), uniform_scenes(60, 3, 6)
+    triple = Triple("pillar", "left_of", "wall", share=0.9, interval=(0.8, 0.95), base=0.5, support=90, units=40)
+    world = World(1, {"tall": [(0,)]})
+    given = [Rule(parse(LAWS[2]), Evidence(Ledger(9, 0, 3, 0.0, (0.0, 0.9))))]
+    graph = KnowledgeGraph(teacher.vocabulary, given, {"kept": world}, Provenance(data="these"), ["said"], [triple])
+    effort = Effort(tries=20, starts=0)
+    for after in (hunted(graph, teacher, scenes, effort), probed(graph, teacher, scenes, effort, tolerance=0.1)):
+        assert after.triples == (triple,)
+        assert after.worlds["kept"] == world
+        assert (after.provenance, after.notes[0]) == (graph.provenance, "said")
