@@ -175,7 +175,8 @@ def atoms(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]:
             places = [sites.objects[sites.variables.index(variable)] for variable in arguments]
             values = crisp[(sites.scene, *places)].double().cpu().numpy()
             if values.min() < values.max():
-                yield Column("truth", Atom(name, arguments), None, values, arity, "")
+                # A statement about the scene reads one thing, as a number of the scene does.
+                yield Column("truth", Atom(name, arguments), None, values, max(1, arity), "")
 
 
 def _bagged(

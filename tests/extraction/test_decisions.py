@@ -104,6 +104,19 @@ def test_a_class_of_scenes_from_the_other_predicates() -> None:
     assert rule.evidence.violations == 0
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("seed", range(6))
+def test_a_class_of_scenes_from_two_cases_of_the_others(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    values = {f"p{place}": torch.rand(400, generator=generator) < 0.5 for place in range(8)}
+    values["win"] = (values["p0"] & values["p1"] & values["p2"]) | (values["p3"] & values["p4"])
+    graph = rulekd.mine(Facts(values), families=["decisions"])
+    found = graph.rule("win() <-> p3() & p4() | p0() & p1() & p2()").evidence
+    assert found is not None
+    assert found.definition is not None
+    assert found.definition.fidelity == 1
+
+
 def test_classes_without_a_law_are_not_proposed() -> None:
     scenes = rows(200, seed=2)
     noise = torch.rand(200, 1, generator=torch.Generator().manual_seed(3)) < 0.5
