@@ -80,6 +80,8 @@ class Discovery:
     watch: Watch = field(default_factory=Watch)
     unasked: bool = False
     everything: bool = False
+    # Asked for by several families, by number of objects; what was found while there was time stays found.
+    exactly_one: dict[int, Proposals] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def careful(self) -> Facts:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
 
 import networkx as nx
 import torch
+from torch import Tensor
 
 from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
 from rulekd.extraction.counting import PAIRS, PairCounts
@@ -16,6 +19,12 @@ from rulekd.facts import Facts
 #: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
 LARGEST_SET = 32
 
+#: Sets that exclude each other and are examined, at most.
+MOST_SETS = 1_000
+
+#: What predicates of no, one and two objects speak of.
+OBJECTS = ("the scene", "an object", "a pair")
+
 
 def pairs(seen: Discovery) -> Proposals:
     """Inverse, equivalence, implication, exclusion, exhaustion, exactly one."""
@@ -25,7 +34,7 @@ def pairs(seen: Discovery) -> Proposals:
         if not seen.watch.begun(PAIRS[arity]):
             continue
         found += Proposals.gather(pair_laws(seen, counts, arity))
-        found += Proposals.gather(exactly_one_laws(seen, counts, arity))
+        found += exactly_one_laws(seen, counts, arity)
     return found
 
 
@@ -51,25 +60,57 @@ def pair_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple
             yield Implies(p, q), seen.holds(first, first - both) and (not equal or bool(implied[i, j]))
 
 
-def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Formula, bool]]:
+def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Proposals:
     """Maximal sets of predicates that exclude each other two by two and leave no grounding without one.
 
-    Read in one orientation; the sets are the maximal cliques of the graph of exclusions.
+    Read in one orientation; the sets are the maximal cliques of the graph of exclusions among ``different`` predicates.
     """
+    if arity in seen.exactly_one:
+        return seen.exactly_one[arity]
     size = len(counts.atoms) // max(1, arity)
+    both, first = counts.both[:size, :size], counts.first[:size, :size]
+    rarer = torch.minimum(first, first.T)
+    exclusive = (rarer > 0) & (both <= seen.slack * rarer)
+    exclusive.fill_diagonal_(False)
+    kept = different(seen, counts, exclusive)
     graph = nx.Graph()
-    for i in range(size):
-        if counts.first[i, i] > 0:
-            graph.add_node(i)
-        for j in range(i):
-            rarer = min(float(counts.first[i, j]), float(counts.second[i, j]))
-            if rarer > 0 and float(counts.both[i, j]) <= seen.slack * rarer:
-                graph.add_edge(i, j)
-    cliques = [sorted(clique) for clique in nx.find_cliques(graph) if 2 <= len(clique) <= LARGEST_SET]
-    for members in cliques:
-        names = [counts.atoms[i].predicate for i in members]
-        total, wrong = _not_one(seen.facts, names, arity)
-        yield ExactlyOne(tuple(counts.atoms[i] for i in members)), seen.holds(total, wrong)
+    graph.add_nodes_from(kept)
+    graph.add_edges_from((i, j) for i, j in combinations(kept, 2) if exclusive[i, j])
+    what = f"sets of which exactly one holds of {OBJECTS[arity]}"
+    found: list[tuple[Formula, bool]] = []
+    notes: tuple[str, ...] = ()
+    for number, clique in enumerate(seen.watch.while_time(what, nx.find_cliques(graph))):
+        if number == MOST_SETS:
+            notes = (f"{what}: more than {MOST_SETS:,} sets exclude each other, and the others were not examined",)
+            break
+        if 2 <= len(clique) <= LARGEST_SET:
+            law = ExactlyOne(tuple(counts.atoms[i] for i in sorted(clique)))
+            total, wrong = _not_one(seen.facts, [counts.atoms[i].predicate for i in sorted(clique)], arity)
+            found.append((law, seen.holds(total, wrong)))
+    seen.exactly_one[arity] = replace(Proposals.gather(found), notes=notes)
+    return seen.exactly_one[arity]
+
+
+def different(seen: Discovery, counts: PairCounts, exclusive: Tensor) -> list[int]:
+    """Numbers of the predicates that are ever true, one of each set of equal ones; with k synonyms of each of n kinds
+    there would be k^n sets of kinds.
+
+    Of equal ones that stays which is true most often beyond what it should exclude. exclusive: (P, P) bool.
+    """
+    size = len(exclusive)
+    both, first = counts.both[:size, :size], counts.first[:size, :size]
+    either = first + first.T - both
+    equal = seen.held(either, either - both)
+    support = first.diagonal()
+    sets: list[list[int]] = []
+    for place in support.argsort(descending=True, stable=True).tolist():
+        if support[place] > 0:
+            same = next((one for one in sets if equal[place, one[0]]), None)
+            sets.append([place]) if same is None else same.append(place)
+    leading = torch.tensor([one[0] for one in sets], dtype=torch.int64, device=both.device)
+    # A word that is added wrongly is missing nowhere, and one too many where another is true.
+    worth = support - 2 * (both * exclusive)[:, leading].sum(1)
+    return sorted(max(one, key=lambda place: float(worth[place])) for one in sets)
 
 
 def _not_one(facts: Facts, names: Sequence[str], arity: int) -> tuple[int, int]:
@@ -86,7 +127,7 @@ def exclusive_sets(seen: Discovery, arity: int = 2) -> list[tuple[str, ...]]:
     """Predicates of that arity of which exactly one holds: declared by the network, or found in its facts."""
     found = [group for group in seen.facts.exclusive if seen.facts.values[group[0]].dim() == arity + 1]
     if arity in seen.arities():
-        for law, proposed in exactly_one_laws(seen, seen.counts(arity), arity):
-            if proposed and isinstance(law, ExactlyOne):
-                found.append(tuple(part.predicate for part in law.parts if isinstance(part, Atom)))
+        for law in exactly_one_laws(seen, seen.counts(arity), arity).formulas:
+            assert isinstance(law, ExactlyOne)
+            found.append(tuple(part.predicate for part in law.parts if isinstance(part, Atom)))
     return list(dict.fromkeys(found))
