@@ -55,15 +55,17 @@ class ContradictionError(RulekdError):
     """Rules that cannot hold together where a consistent set is needed."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like ``name``, or None when nothing comes close."""
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name most like ``name``, or None when nothing comes close, or it is no name at all."""
+    if not isinstance(name, str):
+        return None
     names = sorted(known)
     exact = [candidate for candidate in names if candidate.lower() == name.lower()]
     close = exact or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return close[0] if close else None
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "") -> UnknownNameError:
+def unknown(kind: str, name: object, known: Iterable[str], *, where: str = "") -> UnknownNameError:
     """The error for an unknown name: what was asked for, what is known, what was probably meant.
 
     >>> print(unknown("predicate", "abov", ["above", "below"]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,6 +105,8 @@ class Facts:
                 raise RulekdError(f"{title} is a {type(given).__name__}", hint="Give a sequence, one entry a scene.")
             if given is not None and len(given) != batch:
                 raise RulekdError(f"{title} has {len(given)} entries for {batch} scenes", hint="Give one a scene.")
+            if given is not None:  # a tensor's entries as the numbers that they are, by which they are told apart
+                object.__setattr__(self, title, _told_apart(title, given))
 
     def __len__(self) -> int:
         return self.objects.shape[0]
@@ -137,8 +140,7 @@ class Facts:
         if self.group is None:
             return torch.arange(len(self), device=self.objects.device)
         seen: dict[object, int] = {}
-        keys = self.group.tolist() if isinstance(self.group, Tensor) else list(self.group)
-        return torch.tensor([seen.setdefault(key, len(seen)) for key in keys], device=self.objects.device)
+        return torch.tensor([seen.setdefault(key, len(seen)) for key in self.group], device=self.objects.device)
 
     @property
     def populated(self) -> Tensor:
@@ -204,16 +206,14 @@ class Facts:
 
     def select(self, index: Tensor) -> Facts:
         """The facts of the scenes numbered by ``index`` (K,) int64."""
-        rows = index.tolist()
-        group = self.group
-        if group is not None:
-            group = group[index] if isinstance(group, Tensor) else [group[row] for row in rows]
+        rows, group = index.tolist(), self.group
+        assert not isinstance(group, Tensor)  # the constructor reads it out
         return replace(
             self,
             values={name: value[index] for name, value in self.values.items()},
             mask=self.objects[index],
             valid={name: value[index] for name, value in self.valid.items()},
-            group=group,
+            group=None if group is None else [group[row] for row in rows],
             names=[self.name(row) for row in rows],
         )
 
@@ -243,6 +243,18 @@ def log_odds(probability: float) -> float:
     if probability <= 0:
         return -math.inf
     return math.inf if probability >= 1 else math.log(probability) - math.log1p(-probability)
+
+
+def _told_apart(title: str, given: Sequence[Any] | Tensor) -> tuple[Any, ...]:
+    """One entry a scene, each of them no tensor and hashable; otherwise an error."""
+    entries = given.tolist() if isinstance(given, Tensor) else given
+    found = tuple(one.tolist() if isinstance(one, Tensor) else one for one in entries)
+    for scene, one in enumerate(found):
+        if not isinstance(one, Hashable):
+            raise RulekdError(
+                f"{title} has {one!r:.80} for scene {scene}", hint="Give one text or number a scene, in one row."
+            )
+    return found
 
 
 def _objects(values: Mapping[str, Tensor]) -> int:

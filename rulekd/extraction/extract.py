@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 
 import torch
 
-from kg import KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, parse_transform
+from kg import ArityError, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, parse_transform
 from rulekd.extraction.account import settled
 from rulekd.extraction.counterexamples import Effort, hunted
 from rulekd.extraction.mining import Request, Told, read
@@ -34,7 +35,8 @@ def mine(
 ) -> KnowledgeGraph:
     """Read the laws out of truth tensors from anywhere.
 
-    facts: what a network said, or what is given. labels: the truth about the same scenes, for the second ledger.
+    facts: what a network said, or what is given. labels: the truth about the same scenes, for the second ledger;
+    their groups and names are those of the facts.
     tolerance: largest violation rate of a law; None = 10 % and what errors of the facts explain beside it, where
     undoubted facts do not refute the rule: ``evidence.tolerance`` says how much that was.
     The scenes are split by group into discovery (40 %) and confirmation with a fixed hash. Where too few units are left
@@ -54,22 +56,64 @@ def mine(
             raise RulekdError(
                 f"{what} are a {type(given).__name__}", hint="Give rulekd.Facts({'left_of': tensor, ...})."
             )
-    for name, value in facts.values.items():
-        bad = (torch.isnan(value) & facts.validity(name)).nonzero()
-        if len(bad):
-            raise RulekdError(
-                f"values of {name!r} are nan in scene {facts.name(int(bad[0, 0]))!r}, objects {bad[0, 1:].tolist()}",
-                hint="Look for a division by zero or an overflow where they come from.",
-            )
-    if labels is not None and not torch.equal(labels.objects, facts.objects):
+    _check_known("values", facts)
+    notes: tuple[str, ...] = ()
+    if labels is not None:
+        labels, notes = matched(labels, facts)
+    asked = Request.of(tolerance, families)
+    whole, watch = Told(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
+    return read(whole, asked, Provenance(source="mined"), notes, facts.vocabulary, watch)
+
+
+def matched(labels: Facts, facts: Facts) -> tuple[Facts, tuple[str, ...]]:
+    """The labels of what the facts speak of, under the facts' groups and names, and notes of what is left out.
+
+    Raises RulekdError where both are not about the same objects, scenes, units and predicates.
+    """
+    _check_known("labels", labels)
+    if not torch.equal(labels.objects, facts.objects):
         raise RulekdError(
             f"labels of shape {tuple(labels.objects.shape)} and facts of shape {tuple(facts.objects.shape)} are not "
             "about the same objects",
             hint="Give both the same scenes, padding and mask.",
         )
-    asked = Request.of(tolerance, families)
-    whole, watch = Told(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
-    return read(whole, asked, Provenance(source="mined"), (), facts.vocabulary, watch)
+    for title, theirs, own in (("names", labels.names, facts.names), ("group", labels.group, facts.group)):
+        if theirs is None or (title == "names" and own is None):
+            continue
+        same = list(theirs) == list(own or ()) if title == "names" else torch.equal(labels.units, facts.units)
+        if not same:
+            raise RulekdError(
+                f"labels and facts have different {title}: they are not about the same scenes in the same order",
+                hint=f"Give both the same {title}, or the facts alone: labels take those of the facts.",
+            )
+    shared = [name for name in labels.values if name in facts.values]
+    if not shared:
+        raise RulekdError(
+            f"labels speak of {', '.join(labels.values)}, and the facts of {', '.join(facts.values)}: of nothing both",
+            hint="Call what they both mean by one name.",
+        )
+    for name in shared:
+        if labels.values[name].dim() != facts.values[name].dim():
+            raise ArityError(
+                f"labels of {name!r} have shape {tuple(labels.values[name].shape)}, and its values "
+                f"{tuple(facts.values[name].shape)}",
+                hint="Give both as many object axes, or rename one of them.",
+            )
+    beyond = [
+        f"labels of {name}: not read, the facts do not speak of it" for name in labels.values if name not in shared
+    ]
+    return replace(labels.only(shared), group=facts.group, names=facts.names), tuple(beyond)
+
+
+def _check_known(what: str, facts: Facts) -> None:
+    """Raise on a value that is no number and may be asked about."""
+    for name, value in facts.values.items():
+        bad = (torch.isnan(value) & facts.validity(name)).nonzero()
+        if len(bad):
+            raise RulekdError(
+                f"{what} of {name!r} are nan in scene {facts.name(int(bad[0, 0]))!r}, objects {bad[0, 1:].tolist()}",
+                hint="Look for a division by zero or an overflow where they come from.",
+            )
 
 
 def extract(

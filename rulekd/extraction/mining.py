@@ -95,7 +95,7 @@ class Request:
         if families is not None and (isinstance(families, str) or not isinstance(families, Collection) or not families):
             raise RulekdError(f"families are {families!r}", hint='Give a list, ["algebra", "pairs"], or None for all.')
         for name in families or ():
-            if name not in FAMILIES:
+            if not isinstance(name, str) or name not in FAMILIES:
                 raise unknown("family", name, FAMILIES)
         chosen = tuple(name for name in FAMILIES if name in (families or FAMILIES))
         return cls(float(limit), tolerance is not None, chosen, families is not None)

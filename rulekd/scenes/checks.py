@@ -20,7 +20,8 @@ VIEW_TOLERANCE = 1e-3
 
 
 def check_shapes(scenes: Scenes) -> None:
-    """Raise unless every tensor has the shape and kind that its field promises. No value is looked at."""
+    """Raise unless every tensor has the shape and kind that its field promises, and every name and word can be said in
+    a rule. No value is looked at."""
     mask = scenes.mask
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.dim() != 2:
         given = f"{tuple(mask.shape)} of {mask.dtype}" if isinstance(mask, Tensor) else repr(type(mask).__name__)
@@ -52,26 +53,17 @@ def check_shapes(scenes: Scenes) -> None:
     for title, entries in (("names", scenes.names), ("group", scenes.group), ("object_ids", scenes.object_ids)):
         if entries is not None and len(entries) != count:
             raise RulekdError(f"{title} has {len(entries)} entries for {count} scenes", hint="Give one a scene.")
+    _names(scenes)
 
 
 def check_values(scenes: Scenes, built_in: tuple[str, ...]) -> None:
-    """Raise unless numbers are finite, sizes are not negative, categories in range, views orthonormal, names usable."""
+    """Raise unless numbers are finite, sizes are not negative, categories in range, views orthonormal, names unique."""
     seen: set[str] = set(built_in)
     tables = (scenes.numbers, scenes.categories, scenes.scene_numbers, scenes.scene_categories, scenes.tensors)
     for name in (name for table in tables for name in table):
         if name in seen:
             raise RulekdError(f"the name {name!r} stands for two things in these scenes", hint="Rename one of them.")
         seen.add(name)
-    for name in [*scenes.numbers, *scenes.categories]:
-        if name in TERMS:
-            raise RulekdError(
-                f"the attribute {name!r} has the name of a geometric term",
-                hint="Give geometry as center, size and yaw; rename any other attribute.",
-            )
-    for name in [*scenes.numbers, *scenes.categories, *scenes.scene_numbers, *scenes.scene_categories]:
-        check_name("attribute", name)
-    for name in scenes.labels:
-        check_name("predicate", name)
     for title, value in (
         ("center", scenes.center),
         ("size", scenes.size),
@@ -123,6 +115,27 @@ def _categories(values: Mapping[str, Tensor], names: Mapping[str, tuple[str, ...
                 f"category {name!r} is {tuple(value.shape)} of {value.dtype}; these scenes need int64 of {wanted}",
                 hint="Number the categories; -1 is unknown or padding.",
             )
+
+
+def _names(scenes: Scenes) -> None:
+    """Raise on an attribute, a predicate or a word that no rule could speak of."""
+    for name in [*scenes.numbers, *scenes.categories, *scenes.scene_numbers, *scenes.scene_categories]:
+        check_name("attribute", name)
+    for name in [*scenes.numbers, *scenes.categories]:
+        if name in TERMS:
+            raise RulekdError(
+                f"the attribute {name!r} has the name of a geometric term",
+                hint="Give geometry as center, size and yaw; rename any other attribute.",
+            )
+    for name in scenes.labels:
+        check_name("predicate", name)
+    for name, words in (*scenes.category_names.items(), *scenes.scene_category_names.items()):
+        for word in words:
+            if not isinstance(word, str) or "\n" in word:
+                raise RulekdError(
+                    f"a category of the attribute {name!r} is called {word!r:.80}",
+                    hint="Give each category a name of one line: replace the line breaks, and write numbers as text.",
+                )
 
 
 def _labels(scenes: Scenes, count: int, width: int) -> None:

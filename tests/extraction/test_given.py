@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 
 import rulekd
 from kg import RulekdError
+from rulekd.extraction.mining import held_out
 from rulekd.facts import Facts
 
 
@@ -33,6 +35,62 @@ def test_truth_as_floats_is_no_log_odds() -> None:
 def test_labels_of_other_scenes_are_refused(labels: torch.Tensor) -> None:
     with pytest.raises(RulekdError, match="not about the same objects"):
         rulekd.mine(Facts({"less": order()}), Facts({"less": labels > 0}))
+
+
+LESS = order() > 0
+PAIRED = [f"room {scene // 2}" for scene in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (Facts({"less": torch.where(LESS, 1.0, torch.nan)}), r"labels of 'less' are nan in scene '0', objects \[0, "),
+        (Facts({"more": LESS}), "labels speak of more, and the facts of less: of nothing both"),
+        (Facts({"less": LESS[:, 0]}), r"labels of 'less' have shape \(60, 5\), and its values \(60, 5, 5\)"),
+        (Facts({"less": LESS}, group=["a room of its own", *PAIRED[1:]]), "different group"),
+        (Facts({"less": LESS}, names=PAIRED), "different names"),
+    ],
+)
+def test_labels_of_something_else_are_refused(labels: Facts, said: str) -> None:
+    with pytest.raises(RulekdError, match=said):
+        rulekd.mine(Facts({"less": LESS}, group=PAIRED, names=[f"scene {number}" for number in range(60)]), labels)
+
+
+def test_labels_take_groups_and_names_from_the_facts() -> None:
+    names = [f"scene {number}" for number in range(60)]
+    facts, bare = Facts({"less": LESS}, group=PAIRED, names=names), Facts({"less": LESS})
+    same = Facts({"less": LESS}, group=[f"unit {scene // 2}" for scene in range(60)], names=names)
+    first = rulekd.mine(facts, bare)
+    assert first == rulekd.mine(facts, facts)
+    assert first == rulekd.mine(facts, same), "a unit may be called differently"
+    assert all(rule.evidence is not None and rule.evidence.data is not None for rule in first)
+
+
+def test_labels_may_say_more_than_the_facts() -> None:
+    graph = rulekd.mine(Facts({"less": LESS}), Facts({"less": LESS, "odd": LESS[:, 0]}))
+    alone = rulekd.mine(Facts({"less": LESS}), Facts({"less": LESS}))
+    assert graph.rules() == alone.rules()
+    assert set(graph.notes) - set(alone.notes) == {"labels of odd: not read, the facts do not speak of it"}
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, lambda units: [torch.tensor(unit) for unit in units]])
+def test_a_tensor_of_units_splits_as_a_list_does(kind: Callable[[list[int]], Sequence[torch.Tensor]]) -> None:
+    units = [scene // 2 for scene in range(60)]
+    listed, given = Facts({"less": LESS}, group=units), Facts({"less": LESS}, group=kind(units))
+    assert held_out(given).equal(held_out(listed))
+    assert given.independent() == 30
+    assert given.select(torch.tensor([5, 6, 7])).independent() == 2
+
+
+def test_units_of_two_numbers_are_refused() -> None:
+    with pytest.raises(RulekdError, match=r"group has \[0, 0\] for scene 0"):
+        Facts({"less": LESS}, group=torch.zeros(60, 2, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("family", [1, ["algebra"], None])
+def test_a_family_that_is_no_word_is_refused(family: object) -> None:
+    with pytest.raises(RulekdError, match=f"unknown family {re.escape(repr(family))}; known: algebra"):
+        rulekd.mine(Facts({"less": LESS}), families=[family])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, 1.0, 5.0])

@@ -156,6 +156,25 @@ WRONG: dict[str, tuple[Callable[[Scenes], Scenes], str]] = {
     "left-handed": (lambda s: replace(s, view=s.axes()[:, [1, 0, 2]]).check(), "not a right-handed frame"),
     "twice": (lambda s: replace(s, numbers={"area": s["yaw"]}).check(), "'area' stands for two things"),
     "term": (lambda s: replace(s, numbers={"volume": s["yaw"]}).check(), "name of a geometric term"),
+    "attribute of two words": (
+        lambda s: replace(s, numbers={"sepal length": s["yaw"]}),
+        "attribute name 'sepal length'",
+    ),
+    "attribute of the language": (lambda s: replace(s, numbers={"and": s["yaw"]}), "attribute name 'and' is a word of"),
+    "attribute of a scene": (
+        lambda s: replace(s, scene_numbers={"what for": torch.zeros(4)}),
+        "attribute name 'what for' is not an identifier",
+    ),
+    "word of two lines": (
+        lambda s: replace(s, category_names={"shape": ("cube", "a\nball", "cone")}),
+        r"a category of the attribute 'shape' is called 'a\\nball'",
+    ),
+    "word of a scene": (
+        lambda s: replace(
+            s, scene_categories={"said": torch.zeros(4, dtype=torch.int64)}, scene_category_names={"said": ("a\nb",)}
+        ),
+        "a category of the attribute 'said'",
+    ),
     "ids": (lambda s: replace(s, object_ids=(("a",) * 5, *(s.object_ids or ())[1:])).check(), "object id 'a' twice"),
 }
 
