@@ -170,8 +170,14 @@ def read(
     fitted = frozenset[Formula]().union(*(proposals.fitted for _, proposals in counted))
     rules = [_unconfirmed(rule) if rule.formula in fitted else rule for rule in rules]
     if few is not None and about:
-        rules = [_unconfirmed(rule) if rule.formula in about else rule for rule in rules]
-        notes = (*notes, f"definitions were fitted to all of fewer than {FEW} independent units: none is confirmed")
+        rules = [
+            _unconfirmed(rule) if rule.formula in about or rule.provenance.family in FITTED else rule for rule in rules
+        ]
+        notes = (
+            *notes,
+            f"definitions, and what they demand, were fitted to all of fewer than {FEW} independent units: none is "
+            "confirmed",
+        )
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     judged = replace(judged, rules=list(rules))

@@ -39,15 +39,28 @@ class Above(torch.nn.Module):
         return {"above": 100 * (room - least)}
 
 
-def test_what_a_blurred_definition_demands_is_a_rule_of_its_own() -> None:
+def told(count: int, families: list[str]) -> kg.KnowledgeGraph:
+    """What is read off the network in so many scenes of four boxes."""
     generator = torch.Generator().manual_seed(0)
     scenes = Scenes(
-        mask=torch.ones(400, 4, dtype=torch.bool),
-        center=torch.rand(400, 4, 3, generator=generator) * 2,
-        size=0.1 + 0.4 * torch.rand(400, 4, 3, generator=generator),
+        mask=torch.ones(count, 4, dtype=torch.bool),
+        center=torch.rand(count, 4, 3, generator=generator) * 2,
+        size=0.1 + 0.4 * torch.rand(count, 4, 3, generator=generator),
     )
     network = rulekd.Predictor(Above(), {"above": 2}, inputs=lambda s: (s["center"], s["size"]))
-    graph = rulekd.extract(network, SceneSet(scenes), families=["definitions"])
+    return rulekd.extract(network, SceneSet(scenes), families=families)
+
+
+def test_what_is_demanded_by_a_definition_that_was_fitted_to_all_scenes_is_not_confirmed() -> None:
+    graph = told(110, ["algebra", "definitions"])
+    confirmed = {rule.text for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed}
+    assert "above(a, b) -> top(b) <= bottom(a)" in graph
+    assert confirmed == {rule.text for rule in graph.rules() if rule.provenance.family == "algebra"} != set()
+    assert any(note.endswith("fewer than 100 independent units: none is confirmed") for note in graph.notes)
+
+
+def test_what_a_blurred_definition_demands_is_a_rule_of_its_own() -> None:
+    graph = told(400, ["definitions"])
     rule = graph.rule("above(a, b) -> top(b) <= bottom(a)")
     assert rule.evidence is not None
     assert rule.evidence.violations == 0
