@@ -12,10 +12,12 @@ from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
 from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
 from rulekd.extraction.outvoted import Outvoted
+from rulekd.extraction.questions import UNKNOWN
 from rulekd.extraction.refutation import unreliable
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
+from rulekd.scenes import Scenes
 from rulekd.scenes.parts import DISCOVER
 
 #: Share of what is given that confirms; the rest proposes.
@@ -50,6 +52,20 @@ def misread(facts: Facts) -> list[str]:
                 "probabilities p are given as torch.logit(p)"
             )
     return notes
+
+
+def lacking(scenes: Scenes | None) -> list[str]:
+    """Numbers that are unknown of something in the scenes that definitions are fitted to."""
+    if scenes is None:
+        return []
+    found = [(name, values[scenes.mask], "objects") for name, values in scenes.numbers.items()]
+    found += [(name, values, "scenes") for name, values in scenes.scene_numbers.items()]
+    return [
+        f"{name}: unknown (NaN) of {int(values.isnan().sum()):,} of {len(values):,} {what}; definitions are fitted "
+        f"without these, or without {name} where that would leave out more than {percent(UNKNOWN)}: give the values"
+        for name, values, what in found
+        if bool(values.isnan().any())
+    ]
 
 
 def doubts(source: Source) -> list[str]:

@@ -198,7 +198,8 @@ class Sites:
 def bases(sites: Sites) -> list[Base]:
     """Every number that the scenes offer for one or two variables: terms, attributes, numbers of the scene.
 
-    A number that is unknown (NaN) at some site is left out: what is compared must be known everywhere.
+    A number that is unknown (NaN) at some site is left out: what is compared must be known everywhere
+    (``questions.known_sites``).
     """
     scenes, variables = sites.scenes, sites.variables
     found: list[Base] = []

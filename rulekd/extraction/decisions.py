@@ -33,7 +33,7 @@ from rulekd.extraction.disjunctions import Bools, Sample, cuts
 from rulekd.extraction.made_rows import bisected, joined, mixed
 from rulekd.extraction.printing import judged
 from rulekd.extraction.quantified import left_out, object_classes, scene_classes
-from rulekd.extraction.questions import ENOUGH, Printed, Question, at, best, sites_of
+from rulekd.extraction.questions import ENOUGH, Printed, Question, at, best, known_sites, sites_of
 from rulekd.extraction.sums import weighted_sums
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -95,7 +95,7 @@ def _told_rows(
     facts: Facts, scenes: Scenes, names: Sequence[str], first: int | None = None
 ) -> Iterator[tuple[Question, list[Printed], int]]:
     """(question, front, number of columns) of every class. first: the rows after so many only direct the sums."""
-    sites = sites_of(facts, scenes, ("a",))
+    sites = known_sites(sites_of(facts, scenes, ("a",)))
     read = bases(sites)
     many = len(read) > MAX_ATTRIBUTES
     all_simple = [] if many else simple_columns(read, sites)

@@ -22,7 +22,7 @@ from rulekd.extraction.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.growth import Grown, conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
-from rulekd.extraction.questions import Printed, Question, at, extra_errors, narrowed, sites_of
+from rulekd.extraction.questions import Printed, Question, at, extra_errors, known_sites, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
 from rulekd.extraction.superlatives import superlatives
 from rulekd.scenes import Scenes
@@ -92,7 +92,7 @@ def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
     for arity in sorted(seen.arities() & ({2} if bare_objects(scenes) else {1, 2})):
         variables = VARIABLES[:arity]
         names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
-        sites = sites_of(facts, scenes, variables)
+        sites = known_sites(sites_of(facts, scenes, variables))
         columns = [*simple_columns(bases(sites), sites), *superlatives(sites)]
         if not columns:
             continue

@@ -22,7 +22,7 @@ from kg import (
 )
 from kg.errors import unknown
 from rulekd.extraction import betting
-from rulekd.extraction.account import account, advice, doubts, limits, misread, outcome
+from rulekd.extraction.account import account, advice, doubts, lacking, limits, misread, outcome
 from rulekd.extraction.algebra import algebra
 from rulekd.extraction.citations import with_citations
 from rulekd.extraction.compositions import compositions
@@ -178,6 +178,8 @@ def read(
             f"definitions, and what they demand, were fitted to all of fewer than {FEW} independent units: none is "
             "confirmed",
         )
+    if not set(FITTED).isdisjoint(asked.families):
+        notes = (*notes, *lacking((given if few is None else few).scenes))
     if scenes is not None:
         rules = sort_kinds(rules, scenes, vocabulary)
     judged = replace(judged, rules=list(rules))

@@ -36,7 +36,7 @@ from rulekd.extraction.disjunctions import Cut, Sample
 from rulekd.extraction.growth import Grown, front
 from rulekd.extraction.pairs import exclusive_sets
 from rulekd.extraction.printing import judged, literal_of
-from rulekd.extraction.questions import ENOUGH, Printed, Question, best, narrowed, sites_of
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, known_sites, narrowed, sites_of
 from rulekd.extraction.thresholds import simplest
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -96,6 +96,8 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
     scenes = question.sites.scenes
     variables = ("a", "b", "c")[:count]
     sites = _grounded(scenes, variables)
+    if not variables:  # of a bag each grounding counts
+        sites = known_sites(sites)
     if not len(sites.scene):
         return [], 0
     here = np.unique(sites.scene.numpy())
@@ -221,7 +223,7 @@ def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], i
     scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
     if 2 not in seen.arities():
         return
-    sites = sites_of(facts, scenes, ("a",))
+    sites = known_sites(sites_of(facts, scenes, ("a",)))
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
     alike = exclusive_sets(seen, 1)
     for name, value in facts.values.items():

@@ -22,6 +22,9 @@ from rulekd.truth import truth
 #: Groundings that thresholds are fitted on, and formulas are chosen on, at most.
 FITTED = 40_000
 
+#: Share of the sites that may be left out for a number that is unknown there.
+UNKNOWN = 0.1
+
 #: Fidelity from which on nothing more complicated is tried.
 ENOUGH = 0.995
 
@@ -63,6 +66,22 @@ def sites_of(facts: Facts, scenes: Scenes, variables: tuple[str, ...], seed: int
         generator = torch.Generator().manual_seed(seed)
         where = where[torch.randperm(len(where), generator=generator)[:FITTED].sort().values.to(where.device)]
     return Sites(scenes, variables, where[:, 0], where[:, 1:].T)
+
+
+def known_sites(sites: Sites) -> Sites:
+    """The sites at which every number is known that is known nearly everywhere; the other numbers stay unknown there.
+
+    Numbers are taken in, those known of most sites first, as long as no more than UNKNOWN of the sites are lost.
+    """
+    scenes, lost = sites.scenes, torch.zeros_like(sites.scene, dtype=torch.bool)
+    lacking = [values.isnan()[sites.scene] for values in scenes.scene_numbers.values()]
+    for values in scenes.numbers.values():
+        missing = [values.isnan()[sites.scene, objects] for objects in sites.objects]
+        lacking += [torch.stack(missing).any(0)] if missing else []
+    for one in sorted(lacking, key=lambda one: int(one.sum())):
+        if int((lost | one).sum()) <= UNKNOWN * len(lost):
+            lost = lost | one
+    return sites.at((~lost).cpu().numpy().nonzero()[0]) if bool(lost.any()) else sites
 
 
 def told(body: Formula, sites: Sites, facts: Facts | None = None) -> Bools:

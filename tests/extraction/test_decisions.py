@@ -206,6 +206,42 @@ def test_comparisons_say_no_words_that_are_not_there() -> None:
     assert all(isinstance(part, Compare) for part in walk(parse(text)))
 
 
+def unknown_weights(share: float) -> Scenes:
+    """400 rows; of a share of them the weight is unknown, in nobody's order."""
+    generator = torch.Generator().manual_seed(7)
+    weight = torch.rand(400, 1, generator=generator)
+    weight[torch.rand(400, 1, generator=generator) < share] = torch.nan
+    return Scenes(mask=torch.ones(400, 1, dtype=torch.bool), numbers={"weight": weight})
+
+
+class Heavy(torch.nn.Module):
+    def forward(self, weight: Tensor) -> dict[str, Tensor]:
+        """(B, 1) -> log-odds; what is unknown weighs nothing."""
+        return {"heavy": 50 * (torch.nan_to_num(weight) - 0.6)}
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.0, True), (0.05, True), (0.3, False)])
+def test_a_number_that_is_unknown_of_a_few_rows_tells_the_others(share: float, found: bool) -> None:
+    """Heavy is what weighs more than 0.6; where the weight is unknown it is not, which is what the formula says."""
+    scenes = unknown_weights(share)
+    teacher = rulekd.Predictor(Heavy(), {"heavy": 1}, inputs=lambda rows: rows["weight"])
+    graph = rulekd.extract(teacher, rulekd.SceneSet(scenes), families=["decisions"])
+    rules = [rule for rule in graph.rules() if isinstance(rule.formula, Iff)]
+    assert [rule.text.startswith("heavy(a) <-> weight(a) >= 0.6") for rule in rules] == [True] * found
+    assert all(rule.evidence is not None and rule.evidence.confirmed for rule in rules)
+    told = [note for note in graph.notes if note.startswith("weight: unknown (NaN) of ")]
+    assert len(told) == (share > 0)
+
+
+def test_a_scene_whose_number_is_unknown_leaves_the_others() -> None:
+    light = torch.rand(300, generator=torch.Generator().manual_seed(1))
+    dark = light < 0.4
+    light[:10], dark[:10] = torch.nan, False
+    scenes = Scenes(mask=torch.ones(300, 2, dtype=torch.bool), scene_numbers={"light": light})
+    (formula,) = decisions(Discovery(Facts({"dark": dark}, mask=scenes.mask), scenes=scenes)).formulas
+    assert str(formula) == "dark() <-> light() <= 0.4"
+
+
 def test_rows_of_which_nothing_is_known_everywhere_are_told_by_nothing() -> None:
     weight = torch.rand(60, 1)
     weight[0, 0] = torch.nan
