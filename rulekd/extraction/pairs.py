@@ -108,9 +108,13 @@ def different(seen: Discovery, counts: PairCounts, exclusive: Tensor) -> list[in
             same = next((one for one in sets if equal[place, one[0]]), None)
             sets.append([place]) if same is None else same.append(place)
     leading = torch.tensor([one[0] for one in sets], dtype=torch.int64, device=both.device)
-    # A word that is added wrongly is missing nowhere, and one too many where another is true.
-    worth = support - 2 * (both * exclusive)[:, leading].sum(1)
-    return sorted(max(one, key=lambda place: float(worth[place])) for one in sets)
+    kept = []
+    for one in sets:
+        # Where a word and another that its set excludes are both true one is too many: twice what is won by one more.
+        excluded = exclusive[one][:, leading].any(0)
+        worth = support[one] - 2 * (both[one][:, leading] * excluded).sum(1)
+        kept.append(one[int(worth.argmax())])
+    return sorted(kept)
 
 
 def _not_one(facts: Facts, names: Sequence[str], arity: int) -> tuple[int, int]:

@@ -53,6 +53,15 @@ def test_of_equal_words_the_one_that_fits_into_the_set_is_taken() -> None:
     assert exactly_one(Facts(values)) == ["exactly_one(chair0(a), chair1(a), chair2(a), chair3(a))"]
 
 
+def test_of_equal_words_none_is_taken_that_does_not_exclude_the_others() -> None:
+    """``broad`` is equal to ``left`` within the slack, and too often true beside ``right``."""
+    x = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
+    ahead = x[:, :, None] - x[:, None, :]
+    assert exactly_one(Facts({"left": ahead < 0, "right": ahead > 0, "broad": ahead < 0.08})) == [
+        "exactly_one(left(a, b), right(a, b))"
+    ]
+
+
 def test_more_sets_than_can_be_looked_at_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two words of each of six kinds, true of nine tenths of it, are different: 2^6 sets exclude each other."""
     code, _ = kinds(6, 400)
