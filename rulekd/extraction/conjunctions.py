@@ -24,7 +24,6 @@ from torch import Tensor
 
 from kg import Atom, Formula, Iff, Implies
 from kg.grounding import Theory, statement
-from kg.naming import rule_id
 from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence import MIN_SUPPORT
@@ -111,10 +110,7 @@ class Found:
 def conjunctions(seen: Discovery) -> Proposals:
     """Bodies of two and three properties of an object, of one to three atoms of a pair, chains with a third atom."""
     found = sum((_longer(seen, objects) for objects in (1, 2) if objects in seen.arities()), Proposals((), 0))
-    found += guards(seen)
-    # One law may be met in two writings, which a graph does not hold.
-    written = {rule_id(law): law for law in reversed(found.formulas)}
-    return replace(found, formulas=tuple(reversed(written.values())))
+    return found + guards(seen)
 
 
 def _longer(seen: Discovery, objects: int) -> Proposals:
