@@ -30,7 +30,7 @@ from kg.normal import free_variables, live
 from rulekd.extraction.ascent import climb
 from rulekd.extraction.asking import Asking, check_askable, read_by
 from rulekd.extraction.attempts import Attempts, bound, drawn_attempts, usable
-from rulekd.extraction.doubt import Twin, twins
+from rulekd.extraction.doubt import Twin, turned
 from rulekd.extraction.margins import Answers
 from rulekd.extraction.space import BOXES, MOVES, Ranges, Space
 from rulekd.extraction.verdicts import Judge, margins
@@ -230,8 +230,8 @@ def prepared(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, e
     asking = Asking(teacher, formula, effort.seed)
     space, blind = _space(asking, pool.scenes, kept.scenes.to(teacher.device), effort)
     facts = teacher.facts(pool)
-    turned = twins(facts) if any(p.arity == 2 for p in teacher.vocabulary.values()) else {}
-    return Search(asking, pool, space, blind, turned, effort, started + effort.seconds, generator)
+    readings = turned(facts) if any(p.arity == 2 for p in teacher.vocabulary.values()) else {}
+    return Search(asking, pool, space, blind, readings, effort, started + effort.seconds, generator)
 
 
 def _space(asking: Asking, pool: Scenes, known: Scenes, effort: Effort) -> tuple[Space, str]:

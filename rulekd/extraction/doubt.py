@@ -104,6 +104,24 @@ def suspicions(facts: Facts) -> Suspicions:
 
 
 def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twin, ...]]:
+    """The turned readings that errors alone make differ: both ways, or, as a network may err in one of the two only, in
+    few groundings."""
+    counts = count_pairs(facts, 2) if counts is None else counts
+    implied = one_way(counts)
+    few = counts.first + counts.second - 2 * counts.both <= FEW * torch.minimum(counts.first, counts.second)
+    size = len(counts.atoms) // 2
+    number = {atom.predicate: place for place, atom in enumerate(counts.atoms[:size])}
+
+    def meant(twin: Twin) -> bool:
+        one, other = number[twin.predicate], size + number[twin.other]
+        given = facts.values[twin.predicate].dtype == torch.bool
+        return bool(implied[one, other] | implied[other, one]) and (given or not bool(few[one, other]))
+
+    found = {name: tuple(twin for twin in some if not meant(twin)) for name, some in turned(facts, counts).items()}
+    return {name: some for name, some in found.items() if some}
+
+
+def turned(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twin, ...]]:
     """For each predicate over two objects the turned readings that correlate with it strongly.
 
     The phi coefficient of two oriented atoms, (n both - first second) / sqrt of the product of the four margins.
@@ -111,14 +129,13 @@ def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twi
     counts = count_pairs(facts, 2) if counts is None else counts
     n, x, y, both = counts.valid, counts.first, counts.second, counts.both
     phi = (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
-    implied = one_way(counts)
     size = len(counts.atoms) // 2
     found = {}
     for place, atom in enumerate(counts.atoms[:size]):
         least = GIVEN_TWINS if facts.values[atom.predicate].dtype == torch.bool else TWINS
-        turned = ((phi >= least) & ~(implied | implied.T))[place, size:].nonzero().flatten().tolist()
-        if turned:
-            found[atom.predicate] = tuple(Twin(atom.predicate, counts.atoms[other].predicate) for other in turned)
+        alike = (phi[place, size:] >= least).nonzero().flatten().tolist()
+        if alike:
+            found[atom.predicate] = tuple(Twin(atom.predicate, counts.atoms[other].predicate) for other in alike)
     return found
 
 

@@ -41,6 +41,11 @@ def test_relations_that_differ_one_way_only_are_no_twins() -> None:
     flipped = before ^ (torch.rand(before.shape, generator=generator) < 0.02)
     assert "after" not in twins(Facts({"after": before.transpose(1, 2), "within": within}))
     assert twins(Facts({"after": before.transpose(1, 2), "flipped": flipped})).keys() == {"after", "flipped"}
+    said = {"after": before.transpose(1, 2), "within": within}
+    network = {name: torch.where(value, 3.0, -3.0) for name, value in said.items()}
+    assert twins(Facts(network)).keys() == {"after", "within"}, "a network may err in one of the two only"
+    half = before & (torch.rand(before.shape, generator=generator) > 0.2)
+    assert not twins(Facts({**network, "within": torch.where(half, 3.0, -3.0)})), "but not in a fifth of all"
 
 
 def test_of_log_odds_that_are_equally_near_all_are_doubted_or_none() -> None:
