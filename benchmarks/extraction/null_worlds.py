@@ -5,6 +5,8 @@
     frequent    an order, a sparse relation, and two that are true for nine pairs in ten, whatever the others say
     uneven      the same, but how frequent they are differs by scene: from 55 % to all of the pairs, 90 % in the mean
     few         the permuted world with ten scenes only
+    unknown     as frequent, of 95 %; half of the groundings may not be asked about, the same of every predicate
+    copies      as frequent, of 95 %, with 80 rooms of which there are eight copies each, in one group
 
     python -m benchmarks.extraction.null_worlds --runs 20
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 
 import torch
 
@@ -27,12 +30,12 @@ from rulekd.facts import Facts
 from tests.extraction.boxworld import box_world, facts_of, permuted
 
 
-def base_rates(scenes: int, objects: int, seed: int, *, uneven: bool) -> Facts:
-    """Two relations with structure, and two that are frequent and unrelated to anything."""
+def base_rates(scenes: int, objects: int, seed: int, *, uneven: bool = False, share: float = 0.9) -> Facts:
+    """Two relations with structure, two that are frequent and unrelated to anything, and two properties."""
     generator = torch.Generator().manual_seed(seed)
     place = torch.rand(scenes, objects, generator=generator)
     pairs = (scenes, objects, objects)
-    rate = torch.full((scenes, 1, 1), 0.9)
+    rate = torch.full((scenes, 1, 1), share)
     if uneven:  # 1 - 0.45 u^3.5 has mean 0.9
         rate = 1 - 0.45 * torch.rand(scenes, 1, 1, generator=generator) ** 3.5
     return Facts(
@@ -41,8 +44,23 @@ def base_rates(scenes: int, objects: int, seed: int, *, uneven: bool) -> Facts:
             "linked": torch.rand(pairs, generator=generator) < 0.15,
             "usual": torch.rand(pairs, generator=generator) < rate,
             "common": torch.rand(pairs, generator=generator) < rate,
+            "some": torch.rand(scenes, objects, generator=generator) < 0.3,
+            "most": torch.rand(scenes, objects, generator=generator) < rate[:, 0],
         }
     )
+
+
+def half_known(facts: Facts, seed: int) -> Facts:
+    """The same half of the groundings of all predicates of an arity may be asked about."""
+    generator = torch.Generator().manual_seed(seed)
+    asked = {value.shape: torch.rand(value.shape, generator=generator) < 0.5 for value in facts.values.values()}
+    return replace(facts, valid={name: asked[value.shape] for name, value in facts.values.items()})
+
+
+def copied(facts: Facts, times: int) -> Facts:
+    """Every scene so many times, its copies in one group."""
+    index = torch.arange(len(facts)).repeat_interleave(times)
+    return replace(facts.select(index), group=index, names=None)
 
 
 def world(name: str, scenes: int, seed: int) -> Facts:
@@ -51,6 +69,10 @@ def world(name: str, scenes: int, seed: int) -> Facts:
             return permuted(facts_of(box_world(scenes, seed=seed)), seed)
         case "few":
             return permuted(facts_of(box_world(10, seed=seed)), seed)
+        case "unknown":
+            return half_known(base_rates(scenes, 12, seed, share=0.95), seed)
+        case "copies":
+            return copied(base_rates(80, 12, seed, share=0.95), 8)
         case _:
             return base_rates(scenes, 12, seed, uneven=name == "uneven")
 
@@ -68,7 +90,7 @@ def _spoken(rule: Rule) -> set[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", default=["permuted", "frequent", "uneven", "few"])
+    parser.add_argument("--worlds", nargs="+", default=["permuted", "frequent", "uneven", "few", "unknown", "copies"])
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7000)
