@@ -26,9 +26,9 @@ In the second, each scene stands for the variable of its mean, variance and rise
 two values h_s and -v_s / h_s. One scene in which T may jump does not spoil the others, as in Bernstein's inequality.
 
 On very few scenes these bounds find next to nothing: there renamings are drawn as well, and where none of them falls
-further from the mean than a normal variable would, they spread as far as the exact variance says (which a rare
-renaming that gives a large sum would account for alone), and no single object can change T by more than a standard
-deviation (two hubs meet in one renaming of n, which few draws show), the normal tail is taken.
+further from the mean than a normal variable would, and they spread as far as the exact variance says (which a rare
+renaming that gives a large sum would account for alone), the normal tail is taken, of what is left of T without the
+most that one object can add to it: two hubs meet in one renaming of n, which few draws show.
 
 A law of one predicate that pairs its facts with each other (asymmetric, total, functional) has no two sides that could
 be unrelated: there chance means that the facts of each scene are placed at random (``placed``).
@@ -77,7 +77,8 @@ EXPECTED = 10
 class Moments:
     """What is seen of T and what renamings make of it, by scene, (B,) float64 each. most: T can be no larger.
 
-    normal: is it known that the sum over scenes has no heavier tail than a normal variable?
+    normal: is it known that the sum over scenes has no heavier tail than a normal variable, but for ``jump``: what a
+    single object can add to T.
     """
 
     total: Tensor
@@ -85,6 +86,7 @@ class Moments:
     variance: Tensor
     most: Tensor
     normal: bool = False
+    jump: float = 0.0
 
     def by_unit(self, facts: Facts) -> Moments:
         """The sums over the scenes of each independent unit, (U,).
@@ -117,7 +119,8 @@ class Moments:
         if distance <= 0 or variance <= 1e-9 * max(1.0, float(self.total.sum())) ** 2:
             return 1.0  # every renaming gives the same count: it says nothing
         if self.normal:
-            return float(norm.sf((distance - 0.5) / variance**0.5))  # one half: a count jumps by whole numbers
+            # one half: a count jumps by whole numbers
+            return float(norm.sf((distance - 0.5 - self.jump) / variance**0.5))
         above = self.most - self.mean if expects_more else self.mean
         cantelli = variance / (variance + distance**2)
         return min(cantelli, _heaviest(above.numpy(), self.variance.numpy(), distance))
@@ -295,23 +298,27 @@ def _of_group(group: Group, view: View) -> list[Moments]:
     moments = [_each(whole, operator.itemgetter((slice(None), number))) for number in range(len(group.places))]
     if len(view.facts) >= FEW or partly:
         return moments
-    light = _normal(group, view, joined[1].sum(0), joined[2].sum(0)).tolist()
-    return [replace(one, normal=bool(normal)) for one, normal in zip(moments, light, strict=True)]
+    light, jumps = _normal(group, view, joined[1].sum(0), joined[2].sum(0))
+    return [
+        replace(one, normal=normal, jump=jump)
+        for one, normal, jump in zip(moments, light.tolist(), jumps.tolist(), strict=True)
+    ]
 
 
-def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> Tensor:
-    """(K,) bool: do drawn renamings give sums that spread as those of a normal variable do?"""
+def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """(K,) bool: do drawn renamings give sums that spread as those of a normal variable do? And (K,) what the largest
+    object of either side can add to one."""
     one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(CHECKS, len(group.places), dtype=torch.float64)
-    light = torch.ones(len(group.places), dtype=torch.bool)
+    jumps = torch.zeros(len(group.places), dtype=torch.float64)
     for batch in stacked(group, view.facts):
         hubs = torch.minimum(batch.left.described().hub[:, one], batch.right.described().hub[:, other])
-        light &= hubs.amax(0) <= variance.sqrt()
+        jumps = torch.maximum(jumps, hubs.amax(0))
         for draw in range(CHECKS):
             total[draw] += batch.left.times(batch.right.renamed(generator))[:, one, other].sum(0)
     deviations = (total - mean) / variance.sqrt().clamp_min(1e-9)
-    return light & (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD)
+    return (deviations.abs().amax(0) <= FURTHEST) & (deviations.square().mean(0) >= SPREAD), jumps
 
 
 def _each(moments: Moments, act: Callable[[Tensor], Tensor]) -> Moments:
