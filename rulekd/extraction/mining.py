@@ -142,24 +142,12 @@ def read(
     confirmation = held_out(whole.facts)
     if whole.facts.independent(confirmation) < max(MIN_UNITS, betting.units_needed(asked.tolerance, LEVEL)):
         confirmation = torch.zeros_like(confirmation)
-    seen = (~confirmation).nonzero().flatten()
-    found = suspicions(whole.facts.select(seen))
-    source = _source(whole.facts, whole.images, whole.scenes, found)
-    given = replace(_discovery(source, seen), slack=asked.slack, ask=ask, watch=watch, unasked=not asked.named)
-    parts = [given]
-    data = None
-    if whole.labels is not None:
-        data = _source(whole.labels, whole.label_images, whole.scenes, found)
-        # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(
-            replace(_discovery(data, seen), slack=max(ERROR_CAP, asked.slack), watch=watch, unasked=not asked.named)
-        )
-    few = _few(whole, given)
+    source, data, parts = _ledgers(whole, asked, (~confirmation).nonzero().flatten(), ask, watch)
+    few = _few(whole, parts[0])
     origin, counted = _propose(parts, few, asked.families, provenance, watch)
     bar = Bar(asked.tolerance, asked.stated, confirmation, sum(proposals.examined for _, proposals in counted))
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     chosen = list(origin)[: affordable(list(origin), source, watch.left)]
-    unjudged = len(origin) - len(chosen)
     tables = _whole([table for _, proposals in counted for table in proposals.tables], chosen)
     judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
     dropped = _outvoted(judged, source, data, bar, tables, watch)
@@ -167,25 +155,15 @@ def read(
     rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
-    fitted = frozenset[Formula]().union(*(proposals.fitted for _, proposals in counted))
+    fitted = _fitted(counted, few)
     rules = [_unconfirmed(rule) if rule.formula in fitted else rule for rule in rules]
-    if few is not None and about:
-        rules = [
-            _unconfirmed(rule) if rule.formula in about or rule.provenance.family in FITTED else rule for rule in rules
-        ]
-        notes = (
-            *notes,
-            f"definitions, and what they demand, were fitted to all of fewer than {FEW} independent units: none is "
-            "confirmed",
-        )
-    if not set(FITTED).isdisjoint(asked.families):
-        notes = (*notes, *lacking((given if few is None else few).scenes))
-    if scenes is not None:
-        rules = sort_kinds(rules, scenes, vocabulary)
-    judged = replace(judged, rules=list(rules))
+    rules = list(rules if scenes is None else sort_kinds(rules, scenes, vocabulary))
+    judged = replace(judged, rules=rules)
     cited = {
         c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
     }
+    notes = (*misread(whole.facts), *notes, *_about_fits(asked, few, parts[0], about))
+    triples = [triple for _, proposals in counted for triple in proposals.triples]
     graph = KnowledgeGraph(
         vocabulary,
         rules,
@@ -193,14 +171,49 @@ def read(
         provenance=provenance,
         notes=account(
             found=outcome(counted, judged, dropped, whole.facts, bar),
-            limits=(*misread(whole.facts), *notes, *limits(counted, watch, unjudged), *doubts(source)),
+            limits=(*notes, *limits(counted, watch, len(origin) - len(chosen)), *doubts(source)),
             advice=advice(judged, bar, whole.facts),
         ),
-        triples=measured(
-            [triple for _, proposals in counted for triple in proposals.triples], whole.facts, whole.scenes
-        ),
+        triples=measured(triples, whole.facts, whole.scenes),
     )
     return graph.with_entailment()
+
+
+def _ledgers(
+    whole: Told, asked: Request, seen: Tensor, ask: Callable[[Scenes], Facts] | None, watch: Watch
+) -> tuple[Source, Source | None, list[Discovery]]:
+    """What was said, what is labelled, and what families look at of either: the scenes numbered by ``seen``."""
+    found = suspicions(whole.facts.select(seen))
+    source = _source(whole.facts, whole.images, whole.scenes, found)
+    parts = [replace(_discovery(source, seen), slack=asked.slack, ask=ask)]
+    data = None
+    if whole.labels is not None:
+        data = _source(whole.labels, whole.label_images, whole.scenes, found)
+        # What holds in clean labels is proposed too, however well the network obeys it.
+        parts.append(replace(_discovery(data, seen), slack=max(ERROR_CAP, asked.slack)))
+    return source, data, [replace(part, watch=watch, unasked=not asked.named) for part in parts]
+
+
+def _fitted(counted: Sequence[tuple[str, Proposals]], few: Discovery | None) -> frozenset[Formula]:
+    """Formulas that were fitted to scenes which would have to confirm them. few: definitions were, to all of them."""
+    found = {formula for _, proposals in counted for formula in proposals.fitted}
+    if few is not None:
+        found |= {formula for _, proposals in counted for formula in proposals.definitions}
+        found |= {formula for name, proposals in counted if name in FITTED for formula in proposals.formulas}
+    return frozenset(found)
+
+
+def _about_fits(asked: Request, few: Discovery | None, given: Discovery, about: Collection[Formula]) -> tuple[str, ...]:
+    """What limits definitions: few scenes, and unknown numbers."""
+    notes = []
+    if few is not None and about:
+        notes.append(
+            f"definitions, and what they demand, were fitted to all of fewer than {FEW} independent units: none is "
+            "confirmed"
+        )
+    if not set(FITTED).isdisjoint(asked.families):
+        notes += lacking((few or given).scenes)
+    return tuple(notes)
 
 
 def _outvoted(
