@@ -177,7 +177,7 @@ def test_laws_under_transforms_are_read_off_a_network() -> None:
 
 
 def test_without_labels_of_images_a_transform_is_told_and_not_confirmed_where_the_network_misses_it() -> None:
-    """A network that draws left_of askew to the view: a mirror changes three answers in a hundred."""
+    """A network that draws left_of askew to the view: a mirror changes some answers in a hundred."""
 
     class Askew(torch.nn.Module):
         def forward(self, center: torch.Tensor) -> dict[str, torch.Tensor]:
