@@ -13,8 +13,8 @@ Y evenly over the places of a pattern:
     E T   = sum X sum Y / (n (n - 1)),        E T^2 = sum over patterns of  S(X) S(Y) / number of places.
 
 Where not every grounding may be asked about, both sides stand on the places J at which both may be: n (n - 1) and the
-number of pairs of places in a pattern are those of J. (Exact where J is all pairs of some objects.) Units are
-independent, so means and variances add up over them; scenes of one unit may be copies, so that their deviations add
+number of pairs of places in a pattern are those of J. (Exact where J is all pairs of some objects; elsewhere the
+variance is no less than that of facts placed at random in J.) Units are independent, so means and variances add up over them; scenes of one unit may be copies, so that their deviations add
 up. One big graph is served as well. The p-value is
 a bound that holds for any number of scenes, not a normal approximation: a relation that hangs on one hub makes T jump
 by hundreds in one renaming of n. With t = T - E T, the variance v_s and the largest rise h_s of each scene,
@@ -192,7 +192,8 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
         for side, seen in ((left, view), (right, other))
     )
     where = Dense(_asked(((left, view), (right, other)), shared).flatten(1)[:, None], view.facts.objects, len(shared))
-    moments = closed_form(body.at(where), head.at(where), where.described())
+    partly = bool(view.facts.valid or other.facts.valid)
+    moments = closed_form(body.at(where), head.at(where), where.described(), irregular=partly)
     return _each(moments, torch.flatten).by_unit(view.facts).p_value(expects_more=expects_more)
 
 
@@ -210,33 +211,41 @@ def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
 def placed(one: Atom, other: Atom, view: View) -> Moments:
     """How many pairs of facts stand to each other as the two atoms do, when facts are placed at random.
 
-    With m facts in k places, each of which stands so to r others, and (x)_i = x (x - 1) ... (x - i + 1),
+    With m facts in k places, P pairs of places that stand so, A = sum_f r_f (r_f - 1) ordered pairs of such pairs that
+    share a place f (which stands so to r_f others), and (x)_i = x (x - 1) ... (x - i + 1),
 
-        E T   = k r / 2  (m)_2 / (k)_2
-        E T^2 = k r / 2  [ (m)_2 / (k)_2 + 2 (r - 1) (m)_3 / (k)_3 + (k r / 2 - 2 r + 1) (m)_4 / (k)_4 ],
+        E T   = P (m)_2 / (k)_2
+        E T^2 = P (m)_2 / (k)_2 + A (m)_3 / (k)_3 + (P^2 - P - A) (m)_4 / (k)_4,
 
-    as two pairs are the same, share one fact or none. Where not every place may be asked about, r is a mean.
+    as two pairs are the same, share one place or none.
     """
     facts = view.facts
     asked = facts.validity(one.predicate) & facts.groundings(2)
     true = asked & facts.crisp(one.predicate)
 
+    turned = one.arguments == other.arguments[::-1]
+    (shared,) = {one.arguments[0]} if turned else set(one.arguments) & set(other.arguments)
+
+    def partners(places: Tensor) -> Tensor:
+        """(B, N) float64: the places of each shared object."""
+        return places.sum(2 if one.arguments[0] == shared else 1).double()
+
     def related(places: Tensor) -> Tensor:
-        if one.arguments == other.arguments[::-1]:
+        if turned:
             return (places & places.transpose(1, 2)).sum((1, 2)).double() / 2
-        (shared,) = set(one.arguments) & set(other.arguments)
-        each = places.sum(2 if one.arguments[0] == shared else 1)
-        return (each * (each - 1)).sum(1).double() / 2
+        each = partners(places)
+        return (each * (each - 1)).sum(1) / 2
 
     m, k, pairs = true.sum((1, 2)).double(), asked.sum((1, 2)).double(), related(asked)
-    r = _ratio(2 * pairs, k)
+    each = partners(asked)
+    touching = 0 * pairs if turned else (each * (each - 1) * (each - 2)).sum(1)  # a place has one turned
     share = torch.ones_like(m)
     shares = []
     for taken in range(4):
         share = share * _ratio((m - taken).clamp_min(0), (k - taken).clamp_min(0))
         shares.append(share)
     mean = pairs * shares[1]
-    square = pairs * (shares[1] + 2 * (r - 1).clamp_min(0) * shares[2] + (pairs - 2 * r + 1).clamp_min(0) * shares[3])
+    square = pairs * shares[1] + touching * shares[2] + (pairs**2 - pairs - touching).clamp_min(0) * shares[3]
     variance = (square - mean**2).clamp_min(0)
     most = torch.minimum(pairs, m * (m - 1) / 2)
     return Moments(related(true), mean, variance, most, normal=float(mean.sum()) >= EXPECTED)
@@ -330,14 +339,21 @@ def _fields(moments: Moments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return moments.total, moments.mean, moments.variance, moments.most
 
 
-def closed_form(body: Stack, head: Stack, places: Described, chosen: tuple[Tensor, Tensor] | None = None) -> Moments:
+def closed_form(
+    body: Stack,
+    head: Stack,
+    places: Described,
+    chosen: tuple[Tensor, Tensor] | None = None,
+    *,
+    irregular: bool = False,
+) -> Moments:
     """Moments (B, K) of K pairs of sides, I bodies and J heads. places: those that they stand on, (B, 1) or (B, K).
 
     chosen: for each of the K pairs its body and its head; None = I = J = K = 1.
     """
     one, other = chosen if chosen is not None else (torch.tensor([0]), torch.tensor([0]))
     x, y = body.described(), head.described()
-    return _moments(body.times(head)[:, one, other], _of(x, one), _of(y, other), places)
+    return _moments(body.times(head)[:, one, other], _of(x, one), _of(y, other), places, irregular=irregular)
 
 
 def _where_asked(batch: Batch, group: Group) -> Moments:
@@ -352,18 +368,30 @@ def _where_asked(batch: Batch, group: Group) -> Moments:
         asked = batch.asked.take(other if len(batch.asked) == len(group.rights) else [0] * len(other))
         where = batch.valid.take(one).at(asked)
         body, head = batch.left.take(one).at(where), batch.right.take(other).at(where)
-        both = body.at(head).described().whole
-        parts.append(_fields(_moments(both, body.described(), head.described(), where.described())))
+        both, x, y, places = (one.described() for one in (body.at(head), body, head, where))
+        parts.append(_fields(_moments(both.whole, x, y, places, irregular=True)))
     joined = [torch.cat(given, 1) for given in zip(*parts, strict=True)]
     return Moments(joined[0], joined[1], joined[2], joined[3])
 
 
-def _moments(total: Tensor, x: Described, y: Described, places: Described) -> Moments:
-    """(B, K) of K sums, each of one body and one head: what one side gives at a pattern is spread over its places."""
+def _moments(total: Tensor, x: Described, y: Described, places: Described, *, irregular: bool) -> Moments:
+    """(B, K) of K sums, each of one body and one head: what one side gives at a pattern is spread over its places.
+
+    irregular: the places are not all pairs of some objects, so that this mean square may be too small; then facts
+    placed at random say how much T varies at least.
+    """
     mean = _ratio(x.whole * y.whole, places.whole)
-    square = _ratio(x.patterns * y.patterns, places.patterns).sum(0)
+    variance = (_ratio(x.patterns * y.patterns, places.patterns).sum(0) - mean**2).clamp_min(0)
+    if irregular:
+        at_random = _ratio(_about_mean(x, places) * _about_mean(y, places), places.whole - 1)
+        variance = torch.maximum(variance, at_random)
     most = torch.minimum(x.whole * y.most, y.whole * x.most)
-    return Moments(total, mean, (square - mean**2).clamp_min(0), most)
+    return Moments(total, mean, variance, most)
+
+
+def _about_mean(some: Described, places: Described) -> Tensor:
+    """(B, K) sum over the places of squared deviations from the mean."""
+    return (some.patterns[0] - _ratio(some.whole**2, places.whole)).clamp_min(0)
 
 
 def _of(some: Described, chosen: Tensor) -> Described:

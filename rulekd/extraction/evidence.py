@@ -295,9 +295,11 @@ def _units(facts: Facts, scenes: Tensor) -> NDArray[np.bool_]:
 
 
 def _chance(candidates: Sequence[Formula], source: Source, bar: Bar) -> list[float | None]:
-    """p-values on the confirmation part; on everything where there is none, and there by scene: units are too few."""
+    """p-values on the confirmation part; on everything where there is none, and of very few units scene by scene."""
     if bar.exploring:
-        return p_values(candidates, replace(source.view, facts=replace(source.view.facts, group=None)), source.images)
+        facts = source.view.facts
+        alone = facts if facts.independent() >= MIN_UNITS else replace(facts, group=None)
+        return p_values(candidates, replace(source.view, facts=alone), source.images)
     index = bar.held_out.nonzero().flatten()
     images = {name: view.select(index) for name, view in source.images.items()}
     return p_values(candidates, source.view.select(index), images)

@@ -99,10 +99,16 @@ class Planes:
 
     def __init__(self, facts: Facts) -> None:
         self.read = Read(facts)
+        self._kept: dict[tuple[Placed, bool], Plane] = {}
         self._last: tuple[tuple[Placed, ...], Plane] | None = None
 
     def atom(self, atom: Placed, *, valid: bool = False) -> Plane:
         """Truth, 0 where it may not be asked; or whether it may be."""
+        if (atom, valid) not in self._kept:
+            self._kept[atom, valid] = self._read(atom, valid=valid)
+        return self._kept[atom, valid]
+
+    def _read(self, atom: Placed, *, valid: bool) -> Plane:
         if len(atom.axes) == 2:
             plane = self.read.asked(atom.predicate) if valid else self.read.true(atom.predicate)
             return plane if atom.axes[0] < atom.axes[1] else plane.turned
@@ -125,8 +131,9 @@ class Planes:
 
     def valid(self, side: Side) -> Plane:
         """Where every atom over the shared objects may be asked."""
-        everywhere = Plane(self.read.nothing, self.read.ones, self.read.ones)
-        return reduce(mul, [self.atom(atom, valid=True) for atom in side.atoms], everywhere)
+        if not side.atoms:
+            return Plane(self.read.nothing, self.read.ones, self.read.ones)
+        return reduce(mul, [self.atom(atom, valid=True) for atom in side.atoms])
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from rulekd.extraction.products import Described, Stack, patterns
 from rulekd.facts import Facts
 
 #: Objects of a scene from which on it is looked whether little is true, and the share of the groundings that little is.
-LARGE, LITTLE = 96, 1 / 16
+LARGE, LITTLE = 128, 1 / 16
 
 Vector = NDArray[np.float64]
 

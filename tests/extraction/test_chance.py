@@ -236,3 +236,18 @@ def test_hubs_that_meet_by_luck_are_not_taken_for_a_law() -> None:
     (p,) = p_values([parse("p(a, b) -> q(a, b)")], View(Facts(values)))
     assert p is not None
     assert p > 1e-3, "was 9e-45"
+
+
+@pytest.mark.parametrize("text", ["~(p(a, b) & q(a, b))", "p(a, b) -> q(a, b)", "~(p(a, b) & p(a, c))"])
+def test_where_what_may_be_asked_is_irregular_a_p_value_is_still_a_bound(text: str) -> None:
+    """A third of the groundings is known, here and there, so that few share an object."""
+    found = []
+    for seed in range(400):
+        generator = torch.Generator().manual_seed(seed)
+        shape = (30, 4, 4)
+        values = {name: torch.rand(shape, generator=generator) < 0.5 for name in ("p", "q")}
+        asked = torch.rand(shape, generator=generator) < torch.rand(30, 4, 1, generator=generator)
+        found.append(p_values([parse(text)], View(Facts(values, valid={"p": asked, "q": asked})))[0] or 0.0)
+    p = torch.tensor(found)
+    assert p.min() > 1e-4, "was 1e-30"
+    assert (p <= 0.05).double().mean() <= 0.06
