@@ -14,9 +14,9 @@ Y evenly over the places of a pattern:
 
 Where not every grounding may be asked about, both sides stand on the places J at which both may be: n (n - 1) and the
 number of pairs of places in a pattern are those of J. (Exact where J is all pairs of some objects; elsewhere the
-variance is no less than that of facts placed at random in J.) Units are independent, so means and variances add up over them; scenes of one unit may be copies, so that their deviations add
-up. One big graph is served as well. The p-value is
-a bound that holds for any number of scenes, not a normal approximation: a relation that hangs on one hub makes T jump
+variance is no less than that of facts placed at random in J.) Units are independent, so means and variances add up
+over them; scenes of one unit may be copies, so that their deviations add up. One big graph is served as well. The
+p-value is a bound that holds for any number of scenes, not a normal approximation: a relation on one hub makes T jump
 by hundreds in one renaming of n. With t = T - E T, the variance v_s and the largest rise h_s of each scene,
 
     P(T - E T >= t)  <=  V / (V + t^2)                                        (Cantelli; V is the sum of the v_s),
