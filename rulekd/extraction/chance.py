@@ -292,8 +292,7 @@ def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:
 def _of_group(group: Group, view: View) -> list[Moments]:
     """The moments of every rule of a group."""
     one, other = torch.tensor(group.left_of), torch.tensor(group.right_of)
-    spoken = {atom.predicate for side in (*group.lefts, *group.rights) for atom in (*side.chain, *side.atoms)}
-    partly = not spoken.isdisjoint(view.facts.valid)
+    partly = not group.predicates.isdisjoint(view.facts.valid)
     parts = []
     for batch in stacked(group, view.facts, every=partly):
         if partly:

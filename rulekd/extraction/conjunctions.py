@@ -25,6 +25,7 @@ from torch import Tensor
 from kg import Atom, Formula, Iff, Implies
 from kg.grounding import Theory, statement
 from rulekd.extraction.bodies import CHAIN, PAIR, SECOND, TURNED, dear, implication, renamed
+from rulekd.extraction.counting import sets_of_equal
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.guards import guards
@@ -132,16 +133,9 @@ def words_of(seen: Discovery, objects: int = 2) -> Words:
         counts = seen.counts(arity)
         either = counts.first + counts.second - counts.both
         equal = seen.held(either, either - counts.both)
-        support = counts.first.diagonal().tolist()
         # Of equal words the one that is said most often stays, whatever it is called.
-        staying: list[int] = []
-        for place in sorted(range(len(support)), key=lambda place: (-support[place], place)):
-            if support[place] < MIN_SUPPORT:
-                break
-            same = next((one for one in staying if bool(equal[place, one])), place)
-            first[counts.atoms[place]] = counts.atoms[same]
-            if same == place:
-                staying.append(place)
+        sets = sets_of_equal(counts.first.diagonal(), equal, MIN_SUPPORT)
+        first |= {counts.atoms[place]: counts.atoms[one[0]] for one in sets for place in one}
     kept = [atom for atom, one in first.items() if atom == one]
     equalities = tuple(Iff(one, atom) for atom, one in first.items() if atom != one)
     if objects == 1:

@@ -202,6 +202,20 @@ def blocks(facts: Facts, entries: int, work: int = 0) -> list[Tensor]:
     return list(torch.split(torch.arange(len(facts), device=facts.objects.device), step))
 
 
+def sets_of_equal(support: Tensor, equal: Tensor, least: float) -> list[list[int]]:
+    """Numbers of the words that have support, in sets of equal ones; of each set the one with most comes first.
+
+    support: (M,) groundings at which each is true. equal: (M, M) bool.
+    """
+    sets: list[list[int]] = []
+    for place in support.argsort(descending=True, stable=True).tolist():
+        if support[place] < least:
+            break
+        same = next((one for one in sets if bool(equal[place, one[0]])), None)
+        sets.append([place]) if same is None else same.append(place)
+    return sets
+
+
 def one_by_one(facts: Facts) -> list[Tensor]:
     """The numbers of all scenes, each alone."""
     return list(torch.arange(len(facts), device=facts.objects.device)[:, None])

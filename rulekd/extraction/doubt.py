@@ -245,7 +245,7 @@ def blame(facts: Facts, laws: Sequence[NearLaw]) -> Blame:
         for name, (voted, share) in _bearers(facts.select(index), laws, names).items():
             doubted[name][index] = voted
             guilt[name] += share
-    true = {name: int((facts.crisp(name) & facts.validity(name)).sum()) for name in names}
+    true = {name: facts.told(name) for name in names}
     return Blame(doubted, {name: min(1.0, guilt[name] / max(1, true[name])) for name in names})
 
 

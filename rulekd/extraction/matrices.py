@@ -119,7 +119,7 @@ class Planes:
         """Number of groundings of a side by the shared objects."""
         if side.either and len(side.atoms) > 1:
             some = reduce(add, [self.atom(atom).flat for atom in side.atoms]).sign()
-            return Plane(csr_array(some), 0 * self.read.ones, 0 * self.read.ones) * self.valid(side)
+            return Plane.of(csr_array(some)) * self.valid(side)
         found = [self.atom(atom) for atom in side.atoms]
         return reduce(mul, [self._chained(side.chain), *found] if side.chain else found)
 
@@ -154,17 +154,16 @@ def stacked(group: Group, facts: Facts, *, every: bool = False) -> Iterator[Batc
 
     every: say of all bodies where they may be asked. What a chain reads on its way is not looked at.
     """
-    named = {atom.predicate for side in group.rights for atom in side.atoms}
+    named = {name for side in group.rights for name in side.predicates}
     heads = group.rights if not named.isdisjoint(facts.valid) else group.rights[:1]
-    spoken = {atom.predicate for side in (*group.lefts, *group.rights) for atom in (*side.chain, *side.atoms)}
-    thin = group.width == 2 and sparse(facts, spoken)
+    thin = group.width == 2 and sparse(facts, group.predicates)
+    wanted = [every or (not side.chain and len(side.atoms) == 1) for side in group.lefts]
     size = facts.objects.shape[1] ** group.width * (len(group.lefts) + len(group.rights)) * 2
     step = 1 if thin else max(1, BLOCK // max(1, size))
     for first in range(0, len(facts), step):
         scenes = slice(first, min(first + step, len(facts)))
         index = torch.arange(scenes.start, scenes.stop, device=facts.objects.device)
         here = facts if step >= len(facts) else facts.select(index)
-        wanted = [every or (not side.chain and len(side.atoms) == 1) for side in group.lefts]
         yield Batch(scenes, *(_thin if thin else _dense)(group, heads, here, wanted))
 
 
@@ -174,10 +173,11 @@ def through_middle(rule: TwoSided, facts: Facts, *, broken: bool) -> tuple[int, 
     The scene has such a grounding.
     """
     ends = ends_of(rule.left.chain)
-    if sparse(facts, {atom.predicate for side in (rule.left, rule.right) for atom in (*side.chain, *side.atoms)}):
+    if sparse(facts, rule.left.predicates | rule.right.predicates):
         planes = Planes(facts)
-        kept = planes.side(rule.left) * planes.side(rule.right)
-        chosen = (planes.side(rule.left) * planes.valid(rule.right)).flat - kept.flat if broken else kept.flat
+        body = planes.side(rule.left)
+        kept = body * planes.side(rule.right)
+        chosen = (body * planes.valid(rule.right)).flat - kept.flat if broken else kept.flat
         one, other = (values.tolist() for values in chosen.nonzero())
         real = planes.read.real.tolist()
         ways = [reduce(mul, [planes.atom(atom) for atom in end]).sparse for end in ends]
@@ -209,7 +209,7 @@ def _thin(
     group: Group, heads: Sequence[Side], facts: Facts, wanted: Sequence[bool]
 ) -> tuple[Stack, Stack, Stack, Stack]:
     made = Planes(facts)
-    nowhere = Plane(made.read.nothing, 0 * made.read.ones, 0 * made.read.ones)
+    nowhere = Plane.of(made.read.nothing)
     return (
         Sparse.of([made.side(side) for side in group.lefts]),
         Sparse.of([made.side(side) for side in group.rights]),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
-from rulekd.extraction.counting import PAIRS, PairCounts
+from rulekd.extraction.counting import PAIRS, PairCounts, sets_of_equal
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import one_way
 from rulekd.facts import Facts
@@ -102,11 +102,7 @@ def different(seen: Discovery, counts: PairCounts, exclusive: Tensor) -> list[in
     either = first + first.T - both
     equal = seen.held(either, either - both)
     support = first.diagonal()
-    sets: list[list[int]] = []
-    for place in support.argsort(descending=True, stable=True).tolist():
-        if support[place] > 0:
-            same = next((one for one in sets if equal[place, one[0]]), None)
-            sets.append([place]) if same is None else same.append(place)
+    sets = sets_of_equal(support, equal, 1)
     leading = torch.tensor([one[0] for one in sets], dtype=torch.int64, device=both.device)
     kept = []
     for one in sets:

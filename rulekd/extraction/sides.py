@@ -36,6 +36,11 @@ class Side:
     atoms: tuple[Placed, ...]
     either: bool = False
 
+    @property
+    def predicates(self) -> set[str]:
+        """What it speaks of."""
+        return {atom.predicate for atom in (*self.chain, *self.atoms)}
+
 
 @dataclass(frozen=True)
 class TwoSided:
@@ -144,6 +149,11 @@ class Group:
     rights: tuple[Side, ...]
     left_of: tuple[int, ...]
     right_of: tuple[int, ...]
+
+    @property
+    def predicates(self) -> set[str]:
+        """What its rules speak of."""
+        return {name for side in (*self.lefts, *self.rights) for name in side.predicates}
 
 
 def groups(formulas: Sequence[Formula]) -> tuple[list[Group], list[int]]:

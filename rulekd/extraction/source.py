@@ -41,8 +41,7 @@ class Source:
         """Share of the groundings at which a predicate is true."""
         if predicate not in self._shares:
             facts = self.view.facts
-            valid = facts.validity(predicate)
-            self._shares[predicate] = float((facts.crisp(predicate) & valid).sum()) / max(1, int(valid.sum()))
+            self._shares[predicate] = facts.told(predicate) / max(1, int(facts.validity(predicate).sum()))
         return self._shares[predicate]
 
 

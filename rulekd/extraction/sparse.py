@@ -54,6 +54,11 @@ class Plane:
     u: Vector
     v: Vector
 
+    @classmethod
+    def of(cls, sparse: csr_array) -> Plane:
+        """Sparse alone."""
+        return cls(sparse, np.zeros(sparse.shape[0]), np.zeros(sparse.shape[0]))
+
     def __mul__(self, other: Plane) -> Plane:
         """Place by place."""
         both = self.sparse * other.sparse + _weighted(self.sparse, other.u, other.v)
@@ -89,7 +94,7 @@ def through(first: Plane, second: Plane) -> Plane:
     number = np.repeat(np.arange(ways.shape[0]), np.diff(ways.indptr))
     ways.data[number == ways.indices] = 0
     ways.eliminate_zeros()
-    return Plane(ways, np.zeros(ways.shape[0]), np.zeros(ways.shape[0]))
+    return Plane.of(ways)
 
 
 class Read:
@@ -103,7 +108,7 @@ class Read:
 
     def true(self, predicate: str) -> Plane:
         """Where a relation is true, and may be asked."""
-        return Plane(self._relation(predicate, valid=False), 0 * self.ones, 0 * self.ones)
+        return Plane.of(self._relation(predicate, valid=False))
 
     def asked(self, predicate: str) -> Plane:
         """Where a relation may be asked."""
@@ -276,7 +281,7 @@ def two_steps(true: Sparse, asked: Sparse) -> tuple[Tensor, Tensor]:
         return np.asarray((true.rows @ ways.tocsr().T).toarray().T, dtype=np.float64)
 
     into, out = (np.stack([np.asarray(matrix.sum(axis)) for matrix in matrices]) for axis in (0, 1))
-    back = Sparse.of([Plane(matrix.T.tocsr(), 0 * true.u[0], 0 * true.u[0]) for matrix in matrices])
+    back = Sparse.of([Plane.of(matrix.T.tocsr()) for matrix in matrices])
     free = into @ out.T - true.times(back)[0].numpy()
     hits = np.stack([closed(matrix) for matrix in matrices], -1)
     live = np.stack([free + closed(matrix) if matrix.nnz else free for matrix in never], -1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -24,20 +26,20 @@ from tests.extraction.test_sides import OTHERS, TEXTS, made
 some_facts = st.builds(made, st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 7), st.floats(0.02, 0.9))
 
 
-@pytest.fixture
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def taken_for_large() -> Iterator[None]:
     """Every scene is taken for a large one of which little is true."""
-    monkeypatch.setattr(sparse, "LARGE", 1)
-    monkeypatch.setattr(sparse, "LITTLE", 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sparse, "LARGE", 1)
+        patch.setattr(sparse, "LITTLE", 1.0)
+        yield
 
 
 @settings(max_examples=25, deadline=None)
 @given(facts=some_facts)
 def test_rules_are_counted_as_one_by_one(facts: Facts) -> None:
     formulas = [parse(text) for text in (*TEXTS, *OTHERS)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sparse, "LARGE", 1)
-        patch.setattr(sparse, "LITTLE", 1.0)
+    with taken_for_large():
         live, broken = tallies(formulas, View(facts))
     for place, formula in enumerate(formulas):
         alone = count(formula, View(facts))
@@ -58,9 +60,7 @@ def test_candidates_are_counted_as_in_dense_scenes(facts: Facts) -> None:
         return [pairs.valid, pairs.first, pairs.both, chains.live, chains.hits, *crossed(sides, heads, facts)]
 
     dense = counted()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sparse, "LARGE", 1)
-        patch.setattr(sparse, "LITTLE", 1.0)
+    with taken_for_large():
         for one, other in zip(dense, counted(), strict=True):
             assert torch.equal(one, other)
 
@@ -77,25 +77,24 @@ def test_what_a_renaming_keeps_is_the_same(facts: Facts) -> None:
         ]
 
     dense = described()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sparse, "LARGE", 1)
-        patch.setattr(sparse, "LITTLE", 1.0)
+    with taken_for_large():
         for one, other in zip(dense, described(), strict=True):
             assert torch.allclose(one, other)
 
 
-def test_chance_is_the_same(always: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chance_is_the_same() -> None:
     facts = made(3, 12, 6, 0.3)
     formulas = [parse(text) for text in TEXTS]
-    found = p_values(formulas, View(facts))
-    monkeypatch.setattr(sparse, "LARGE", 10**6)
+    with taken_for_large():
+        found = p_values(formulas, View(facts))
     assert found == pytest.approx(p_values(formulas, View(facts)))
 
 
-def test_a_renaming_changes_places_and_nothing_else(always: None) -> None:
+def test_a_renaming_changes_places_and_nothing_else() -> None:
     facts = made(5, 1, 6, 0.3)
     (group,) = (one for one in groups([parse(text) for text in TEXTS])[0] if one.width == 2)
-    (batch,) = stacked(group, facts)
+    with taken_for_large():
+        (batch,) = stacked(group, facts)
     moved = batch.right.renamed(torch.Generator().manual_seed(1))
     assert torch.allclose(moved.described().patterns, batch.right.described().patterns)
     assert torch.allclose(moved.times(moved), batch.right.times(batch.right))
