@@ -91,6 +91,14 @@ class Facts:
                     f"its values have shape {tuple(self.values[name].shape)}",
                     hint="Give a bool tensor of the same shape.",
                 )
+        for title, tensors in (("the tensor", self.values), ("validity", self.valid)):
+            for name, tensor in tensors.items():
+                if tensor.device != self.objects.device:
+                    other = "the mask" if masked else "the first tensor"
+                    raise RulekdError(
+                        f"{title} of {name!r} is on {tensor.device}, and {other} on {self.objects.device}",
+                        hint="Move all to one device: tensor.to(device).",
+                    )
         for name, threshold in self.thresholds.items():
             if name not in self.values or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
                 raise RulekdError(
@@ -203,6 +211,15 @@ class Facts:
         if key not in self._kept:
             self._kept[key] = real_groundings(self.objects, variables)
         return self._kept[key]
+
+    def to(self, device: torch.device | str) -> Facts:
+        """The same facts on a device, where they are counted."""
+        return replace(
+            self,
+            values={name: value.to(device) for name, value in self.values.items()},
+            mask=self.objects.to(device),
+            valid={name: value.to(device) for name, value in self.valid.items()},
+        )
 
     def select(self, index: Tensor) -> Facts:
         """The facts of the scenes numbered by ``index`` (K,) int64."""

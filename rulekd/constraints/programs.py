@@ -61,7 +61,7 @@ class Program:
     rows: dict[int, tuple[Row, ...]]
     stacks: tuple[Stack, ...]
     order: tuple[int, ...]
-    handle: int = field(init=False)
+    handle: str = field(init=False)
     bases: tuple[Source, ...] = field(init=False)
     tensors: tuple[int, ...] = field(init=False)
     orders: tuple[tuple[int, ...] | None, ...] = field(init=False)
@@ -97,7 +97,7 @@ class Program:
         self.bases = tuple(self.sources[base.index(one)] for one in once)
         self.tensors = tuple(map(once.index, base))
         self.orders = tuple(map(_order, self.sources))
-        self.handle = next(_NUMBERS)
+        self.handle = str(next(_NUMBERS))
         _PROGRAMS[self.handle] = self
 
     def __call__(self, read: Sequence[Tensor], objects: Tensor, padded: bool) -> Tensor:
@@ -320,8 +320,9 @@ def _excluded_(table: Tensor, objects: Tensor, padded: bool, value: float) -> Te
 
 _NUMBERS = count()
 
-#: Custom operators take numbers and tensors only: a program is handed to them by its number.
-_PROGRAMS: WeakValueDictionary[int, Program] = WeakValueDictionary()
+#: Custom operators take numbers, words and tensors only: a program is handed to them by its number, as a word, since
+#: torch.compile takes a number that differs between two calls for one that may be any.
+_PROGRAMS: WeakValueDictionary[str, Program] = WeakValueDictionary()
 
 
 def _dtype(read: Sequence[Tensor]) -> torch.dtype:
@@ -330,27 +331,27 @@ def _dtype(read: Sequence[Tensor]) -> torch.dtype:
 
 
 @torch.library.custom_op("rulekd::sums", mutates_args=())
-def _sums(read: list[Tensor], objects: Tensor, padded: bool, handle: int) -> Tensor:
+def _sums(read: list[Tensor], objects: Tensor, padded: bool, handle: str) -> Tensor:
     return _PROGRAMS[handle].sums(read, objects, padded)
 
 
 @torch.library.custom_op("rulekd::gradients", mutates_args=())
-def _gradients(read: list[Tensor], objects: Tensor, padded: bool, handle: int, upstream: Tensor) -> list[Tensor]:
+def _gradients(read: list[Tensor], objects: Tensor, padded: bool, handle: str, upstream: Tensor) -> list[Tensor]:
     return _PROGRAMS[handle].gradients(read, objects, padded, upstream)
 
 
 @_sums.register_fake
-def _(read: list[Tensor], objects: Tensor, padded: bool, handle: int) -> Tensor:
+def _(read: list[Tensor], objects: Tensor, padded: bool, handle: str) -> Tensor:
     return objects.new_empty(len(_PROGRAMS[handle].order), objects.shape[0], dtype=_dtype(read))
 
 
 @_gradients.register_fake
-def _(read: list[Tensor], objects: Tensor, padded: bool, handle: int, upstream: Tensor) -> list[Tensor]:
+def _(read: list[Tensor], objects: Tensor, padded: bool, handle: str, upstream: Tensor) -> list[Tensor]:
     kind = _dtype(read)
     return [x.new_empty(x.shape, dtype=kind if x.dtype == torch.bool else x.dtype) for x in read]
 
 
-def _keep(ctx: Any, inputs: tuple[list[Tensor], Tensor, bool, int], output: Tensor) -> None:
+def _keep(ctx: Any, inputs: tuple[list[Tensor], Tensor, bool, str], output: Tensor) -> None:
     read, objects, ctx.padded, ctx.handle = inputs
     ctx.program = _PROGRAMS[ctx.handle]  # it must live until the backward pass, even if its constraints do not
     ctx.save_for_backward(objects, *read)

@@ -248,7 +248,8 @@ def placed(one: Atom, other: Atom, view: View) -> Moments:
     square = pairs * shares[1] + touching * shares[2] + (pairs**2 - pairs - touching).clamp_min(0) * shares[3]
     variance = (square - mean**2).clamp_min(0)
     most = torch.minimum(pairs, m * (m - 1) / 2)
-    return Moments(related(true), mean, variance, most, normal=float(mean.sum()) >= EXPECTED)
+    whole = Moments(related(true), mean, variance, most, normal=float(mean.sum()) >= EXPECTED)
+    return _each(whole, Tensor.cpu)
 
 
 def _several(view: View) -> bool:
@@ -331,7 +332,7 @@ def _normal(group: Group, view: View, mean: Tensor, variance: Tensor) -> tuple[T
 
 def _each(moments: Moments, act: Callable[[Tensor], Tensor]) -> Moments:
     total, mean, variance, most = map(act, _fields(moments))
-    return Moments(total, mean, variance, most)
+    return replace(moments, total=total, mean=mean, variance=variance, most=most)
 
 
 def _fields(moments: Moments) -> tuple[Tensor, Tensor, Tensor, Tensor]:

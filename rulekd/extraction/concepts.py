@@ -92,7 +92,7 @@ def members(facts: Facts, scenes: Scenes | None) -> Members | None:
 
 def _pooled(facts: Facts, membership: Members) -> Iterator[tuple[str, Tensor, Tensor, Tensor, Tensor]]:
     """(relation, (K, K) hits, (K,) members, (K,) members, (K,) base shares), pooled over scenes."""
-    support = membership.holds.sum((0, 1)).double()
+    support = membership.holds.sum((0, 1)).double().cpu()
     everything = float(facts.objects.sum())
     for name, value in facts.values.items():
         if value.dim() != 3:
@@ -101,8 +101,8 @@ def _pooled(facts: Facts, membership: Members) -> Iterator[tuple[str, Tensor, Te
         hits, related = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
         for rows, told in _told(facts, name, membership):
             mine = membership.holds[rows].float()
-            hits += (mine.transpose(1, 2) @ told.float()).double().sum(0)
-            related += (told & facts.objects[rows][..., None]).double().sum((0, 1))
+            hits += (mine.transpose(1, 2) @ told.float()).double().sum(0).cpu()
+            related += (told & facts.objects[rows][..., None]).double().sum((0, 1)).cpu()
         yield name, hits, support, support, related / max(everything, 1.0)
 
 

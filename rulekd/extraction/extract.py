@@ -66,10 +66,11 @@ def mine(
 
 
 def matched(labels: Facts, facts: Facts) -> tuple[Facts, tuple[str, ...]]:
-    """The labels of what the facts speak of, under the facts' groups and names, and notes of what is left out.
+    """The labels of what the facts speak of, on their device and under their groups and names; notes of what is not.
 
     Raises RulekdError where both are not about the same objects, scenes, units and predicates.
     """
+    labels = labels.to(facts.objects.device)
     _check_known("labels", labels)
     if not torch.equal(labels.objects, facts.objects):
         raise RulekdError(

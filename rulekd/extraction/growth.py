@@ -42,8 +42,10 @@ def front(sample: Sample, literals: int, disjuncts: int) -> list[Grown]:
     """The best formula found of each size up to ``literals``, shortest first, each better than all shorter ones.
 
     Single conjunctions first; where none is all but perfect, their opposites (which are disjunctions of single
-    literals) and disjunctions of up to ``disjuncts`` conjunctions.
+    literals) and disjunctions of up to ``disjuncts`` conjunctions. None where the truth does not vary.
     """
+    if not sample.positive or not sample.negative:
+        return []
     found = [Grown(formula, sample.score(formula)) for formula in conjunctions(sample, literals)]
     if sample.bag is None and _best(found) < 1 - WORTH:
         opposite = sample.opposite()

@@ -100,7 +100,7 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
         sites = known_sites(sites)
     if not len(sites.scene):
         return [], 0
-    here = np.unique(sites.scene.numpy())
+    here = np.unique(sites.scene.cpu().numpy())
     read = bases(sites)
     columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate})]
     if count == 0:
@@ -109,7 +109,7 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
         columns += midway_columns(read)
     if not columns:
         return [], 0
-    rows = np.searchsorted(here, sites.scene.numpy())
+    rows = np.searchsorted(here, sites.scene.cpu().numpy())
     found = []
     for kind, chosen in _kinds(columns, variables):
         for negated in (False, True) if variables else (False,):
@@ -157,7 +157,7 @@ def _grounded(scenes: Scenes, variables: tuple[str, ...]) -> Sites:
     width, count = scenes.mask.shape[1], len(variables)
     per_scene = max(1, width**count)
     step = max(1, len(scenes) * per_scene // GROUNDED)
-    chosen = torch.arange(0, len(scenes), step)
+    chosen = torch.arange(0, len(scenes), step, device=scenes.device)
     real = distinct(width, count, scenes.device).expand(len(chosen), *(width,) * count)
     for axis in range(count):
         shape = (len(chosen),) + (1,) * axis + (width,) + (1,) * (count - axis - 1)

@@ -88,7 +88,7 @@ def told(body: Formula, sites: Sites, facts: Facts | None = None) -> Bools:
     """(n,) bool: what the text of a formula, read back, says at the sites. facts: where its atoms are read."""
     read = parse(str(body))
     mask = sites.scenes.mask
-    view = View(facts or Facts({"_": torch.zeros(mask.shape, dtype=torch.bool)}, mask=mask), sites.scenes)
+    view = View(facts or Facts({"_": torch.zeros_like(mask)}, mask=mask), sites.scenes)
     step = max(1, BLOCK // mask.shape[1] ** scope(read, len(sites.variables)))
     said = np.zeros(len(sites.scene), dtype=np.bool_)
     for first in range(0, len(mask), step):  # of many scenes some at a time

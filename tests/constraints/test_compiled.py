@@ -116,3 +116,19 @@ def test_many_products_are_left_to_the_operator() -> None:
     loss = loss_of(rulekd.compile(texts, "product"))
     assert_same(loss, torch.compile(loss, fullgraph=True, backend=backend), values, masked(4))
     assert any("rulekd.sums" in str(node.target) for node in graphs[0].graph.nodes)
+
+
+def test_one_compiled_function_serves_several_constraints() -> None:
+    """torch takes a number that differs from call to call for one that may be any, and no program has such a number."""
+    texts = [f"r{i}(a, b) & r{j}(b, c) -> r{i}(a, c)" for i in range(9) for j in range(8)]
+    generator = torch.Generator().manual_seed(0)
+    values = {f"r{i}": torch.randn(2, 4, 4, generator=generator) for i in range(9)}
+
+    def loss(constraints: rulekd.Constraints) -> Tensor:
+        return constraints(values).loss
+
+    torch._dynamo.reset()
+    compiled = torch.compile(loss, backend="eager")
+    for some in (texts, texts[1:], texts[2:]):
+        constraints = rulekd.compile(some, "product")
+        assert compiled(constraints).item() == pytest.approx(loss(constraints).item(), rel=1e-6)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from rulekd.extraction.disjunctions import MARGIN, PER_FEATURE, Cut, Sample, cuts
+from rulekd.extraction.growth import front
 
 
 def sample(columns: int, sites: int, seed: int, bags: int = 0, rounded: int = 6) -> Sample:
@@ -94,3 +95,12 @@ def test_a_column_that_reads_more_must_be_better() -> None:
     found = cuts(known, everywhere, ~everywhere)
     assert next(found.best(1))[1].column == 1
     assert found.score.max(0) == pytest.approx([1 - 2 * PER_FEATURE, 1], abs=2 * MARGIN)
+
+
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.filterwarnings("error")
+def test_nothing_tells_what_does_not_vary(always: bool) -> None:
+    values = np.arange(12.0).reshape(1, 12)
+    for bag in (None, np.arange(12) // 2):
+        truth = np.full(6 if bag is not None else 12, always)
+        assert front(Sample(values, truth, 1.0, 1.0, np.ones(1, dtype=np.int64), bag=bag), 3, 2) == []
