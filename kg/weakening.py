@@ -23,7 +23,9 @@ def weakened(formula: Formula) -> Formula | None:
     >>> weakened(parse("p(a) -> exists b: r(a, b)")) is None
     True
     """
-    return _without(formula, True)
+    found = _without(formula, True)
+    # A formula about more objects says nothing of scenes that have fewer.
+    return found if found is not None and {*free_variables(formula)} <= {*free_variables(found)} else None
 
 
 def _without(formula: Formula, weaker: bool) -> Formula | None:

@@ -229,10 +229,11 @@ class Predictor:
             done += len(batch)
             if progress is not None:
                 progress(done)
+        mask = scenes.scenes.mask.cpu()
         return Facts(
             values,
-            mask=scenes.scenes.mask,
-            valid=diagonal_validity(scenes.scenes.mask, self.vocabulary),
+            mask=mask,
+            valid=diagonal_validity(mask, self.vocabulary),
             group=scenes.scenes.group,
             thresholds=self.thresholds,
             names=scenes.scenes.names,
@@ -296,7 +297,7 @@ def _group_log_odds(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _refuse_unusable(answers: Mapping[str, Tensor], batch: Scenes) -> None:
     for name, value in answers.items():
-        bad = ~torch.isfinite(value) & Facts({name: value}, mask=batch.mask).validity(name)
+        bad = ~torch.isfinite(value) & Facts({name: value}, mask=batch.mask.cpu()).validity(name)
         if bool(bad.any()):
             where = bad.nonzero()[0].tolist()
             raise RulekdError(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from rulekd.facts import Facts
+from rulekd.predictor import Predictor
 
 CUDA = torch.device("cuda", 0)
 
@@ -33,8 +35,11 @@ class Pretence(TorchFunctionMode):
         kwargs, name = dict(kwargs or {}), getattr(func, "__name__", "")
         if func == Tensor.device.__get__:
             return CUDA if isinstance(args[0], Away) else func(*args)
-        if name in ("requires_grad_", "grad"):  # of the very tensors that are given, not of their likes
-            return moved(func(*args, **kwargs)) if name == "grad" else func(*args, **kwargs)
+        if name == "requires_grad_":  # of the very tensor that is given, not of its like
+            return func(*args, **kwargs)
+        if name == "grad":  # a gradient is where its tensor is
+            found = func(*args, **kwargs)
+            return tuple(moved(g) if isinstance(x, Away) else g for g, x in zip(found, args[1], strict=True))
         tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
         away = any(isinstance(one, Away) for one in tensors)
         if name == "cpu":
@@ -89,3 +94,29 @@ def elsewhere(facts: Facts) -> Iterator[Facts]:
         return
     with Pretence():
         yield facts.to("cuda")
+
+
+class There(nn.Module):
+    """A module that reads tensors of the device of pretence only, and answers there."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *read: Any) -> Any:
+        assert all(isinstance(one, Away) for one in tree_leaves(read) if isinstance(one, Tensor)), "tensors of the CPU"
+        return moved(self.module(*back(read)))
+
+
+@contextmanager
+def network_elsewhere(network: Predictor) -> Iterator[Predictor]:
+    """The same network on a CUDA device, or on the device of pretence."""
+    if torch.cuda.is_available():
+        network.module.to("cuda")
+        try:
+            yield network
+        finally:
+            network.module.to("cpu")
+        return
+    with Pretence(), patch.object(Predictor, "device", CUDA):
+        yield network.with_module(There(network.module))

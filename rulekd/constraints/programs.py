@@ -310,7 +310,7 @@ def _excluded_(table: Tensor, objects: Tensor, padded: bool, value: float) -> Te
     if (padded and axes) or axes > 2:
         # a choice by the bits of the numbers takes a fifth of the time of masked_fill_, and a NaN is gone all the same
         whole = torch.int64 if table.dtype == torch.float64 else torch.int32
-        bits = torch.tensor(value, dtype=table.dtype, device=table.device).view(whole)
+        bits = torch.full((), value, dtype=table.dtype, device=table.device).view(whole)
         valid = real_groundings(objects, axes)
         table.view(whole).bitwise_and_(torch.where(valid, -1, 0).to(whole)).bitwise_or_(torch.where(valid, 0, bits))
     elif axes == 2:

@@ -80,7 +80,7 @@ class Reading(Mapping[str, "RuleReading"]):
         Then the rules can be judged (``live``, ``broken``, ``strict``, ``violation``), and nothing can train.
         """
         values = [value for view in self.views.values() for value in view.facts.values.values()]
-        trained = bool(self.layout.trained) and bool(values) and not self.view.numbers
+        trained = len(self.layout.trained) > 0 and len(values) > 0 and len(self.view.numbers) == 0
         return trained and not any(value.is_floating_point() for value in values)
 
     def _check_trainable(self) -> None:

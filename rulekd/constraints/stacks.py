@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import TypeAlias
 
@@ -82,8 +82,10 @@ class Stack:
         object.__setattr__(self, "parts", {axes: tuple(slots) for axes, slots in found.items()})
 
     @cached_property
-    def _index(self) -> Tensor:
-        return torch.tensor(self.rows, dtype=torch.long).reshape(len(self.rows), len(self.pattern))
+    def _index(self) -> Callable[[torch.device], Tensor]:
+        """``rows`` on a device; copied there once, since each copy waits for all that the device has to do."""
+        here = torch.tensor(self.rows, dtype=torch.long).reshape(len(self.rows), len(self.pattern))
+        return lru_cache(here.to)
 
     def sums(self, kernel: Kernel, numbers: Numbers, keep: Kept | None = None) -> Tensor:
         """(R, B): of each clause and scene the sum over all groundings. keep: takes slopes."""
@@ -124,7 +126,7 @@ class Stack:
                     others = tuple(place + 2 for place, axis in enumerate(axes) if axis not in own)
                     part = part.sum(others) if others else part
                     table = into.tables[len(own)]
-                    table.index_add_(0, self._index[rows, slot].to(table.device), part)
+                    table.index_add_(0, self._index(table.device)[rows, slot], part)
 
     def _slopes(self, kernel: Kernel, rows: slice, numbers: Numbers) -> dict[Axes, Tensor]:
         """Of the factors; where the value is their product its slope in the only one is 1."""
@@ -155,7 +157,7 @@ class Stack:
                 part = numbers.each[len(own)][self.rows[rows.start][slot]]
             else:
                 table = numbers.tables[len(own)]
-                part = table.index_select(0, self._index[rows, slot].to(table.device))
+                part = table.index_select(0, self._index(table.device)[rows, slot])
             laid.append(part if own == axes else lay(part, own, axes))
         if not any(self.pattern[slot] == axes for slot in self.parts[axes]):
             laid.append(numbers.blank(len(axes))[None])  # what is no grounding must be known here as well

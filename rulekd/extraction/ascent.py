@@ -69,7 +69,7 @@ class _Lanes:
         low, high = space.bounds(given.select(candidates.start))
         width = {name: (high[name] - low[name]).clamp_min(TINY) for name in low}
         u = {name: ((value - low[name]) / width[name]).clamp(0, 1) for name, value in candidates.values.items()}
-        zero = torch.zeros(len(candidates), device=given.device)
+        zero = torch.zeros(len(candidates))
         return cls(
             candidates.start.clone(),
             candidates.objects.clone(),
@@ -179,7 +179,7 @@ def _without(grads: Values, body: Values, slides: Tensor) -> Values:
 
     def dot(one: Values, other: Values) -> Tensor:
         parts = [(one[n] * other[n]).double().flatten(1).sum(1) for n in one if n in other]
-        return torch.stack(parts).sum(0) if parts else torch.zeros(len(slides), device=slides.device).double()
+        return torch.stack(parts).sum(0) if parts else torch.zeros(len(slides)).double()
 
     along = torch.where(slides, dot(grads, body) / dot(body, body).clamp_min(TINY), 0.0)
     return {n: (g - _laid(along, g) * body[n]).to(g) if n in body else g for n, g in grads.items()}

@@ -40,9 +40,14 @@ class Asking:
             images[str(self.formula.transform)] = self._view(apply(self.formula.transform, scenes, generator))
         return Answers(view, images)
 
+    def logits(self, scenes: Scenes) -> dict[str, Tensor]:
+        """The network's log-odds, on the scenes' device whichever is its own; gradients reach the scenes."""
+        said = self.teacher.logits(scenes.to(self.teacher.device))
+        return {name: value.to(scenes.device) for name, value in said.items()}
+
     def _view(self, scenes: Scenes) -> View:
         teacher, values, valid = self.teacher, {}, dict(diagonal_validity(scenes.mask, self.teacher.vocabulary))
-        for name, said in teacher.logits(scenes).items():
+        for name, said in self.logits(scenes).items():
             values[name] = said.float() if said.dtype.itemsize < 4 else said
             finite = torch.isfinite(said.detach())
             if not bool(finite.all()):
@@ -106,7 +111,7 @@ def read_by(asking: Asking, scenes: Scenes) -> tuple[str, ...]:
         tensors={name: leaf(name, value) for name, value in scenes.tensors.items()},
     )
     with asking.answering(), torch.enable_grad():
-        said = asking.teacher.logits(open_scenes).values()
+        said = asking.logits(open_scenes).values()
         total = torch.stack([value.float().sum() for value in said]).sum()
         if not leaves or not total.requires_grad:
             return ()

@@ -92,7 +92,7 @@ def valid_at(formula: Formula, answers: Answers, objects: Objects) -> Tensor:
     if isinstance(formula, Under):
         left, right = sides(formula.law)
         parts = [(left, answers.view), (right, answers.images[str(formula.transform)])]
-    scene = torch.arange(len(answers.view.facts), device=answers.view.facts.objects.device)
+    scene = torch.arange(len(answers.view.facts))
     allowed = torch.ones_like(scene, dtype=torch.bool)
     for part, view in parts:
         for atom in outer_atoms(part):
@@ -115,7 +115,7 @@ def drawn_attempts(
     able = usable(asking.formula, given)
     size = batch_size(asking.formula, given)
     for first in range(0, count, size):
-        rows = able[torch.randint(len(able), (min(size, count - first),), generator=generator).to(able.device)]
+        rows = able[torch.randint(len(able), (min(size, count - first),), generator=generator)]
         base = given.select(rows)
         made = drawn(space, base, kind, generator)
         with torch.no_grad():

@@ -107,7 +107,7 @@ class Search:
 
     @property
     def scenes(self) -> Scenes:
-        """The given scenes, on the network's device."""
+        """The given scenes."""
         return self.given.scenes
 
     @property
@@ -226,9 +226,9 @@ def prepared(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, e
     pool = kept.select(torch.randperm(len(kept), generator=generator)[:POOL].sort().values)
     if not len(usable(formula, pool.scenes)):
         pool = kept.select(usable(formula, kept.scenes)[:POOL])
-    pool = replace(pool, scenes=pool.scenes.trim().to(teacher.device))
+    pool = replace(pool, scenes=pool.scenes.trim())
     asking = Asking(teacher, formula, effort.seed)
-    space, blind = _space(asking, pool.scenes, kept.scenes.to(teacher.device), effort)
+    space, blind = _space(asking, pool.scenes, kept.scenes, effort)
     facts = teacher.facts(pool)
     readings = turned(facts) if any(p.arity == 2 for p in teacher.vocabulary.values()) else {}
     return Search(asking, pool, space, blind, readings, effort, started + effort.seconds, generator)
@@ -268,7 +268,7 @@ def _heard(asking: Asking, space: Space, pool: Scenes) -> bool:
     few = pool.select(range(min(8, len(pool))))
     moved = space.made(few, MOVES["scatter"](space, few, generator))
     with asking.answering():
-        before, after = asking.teacher.logits(few), asking.teacher.logits(moved)
+        before, after = asking.logits(few), asking.logits(moved)
     return any(not torch.equal(before[name], after[name]) for name in before)
 
 
@@ -291,9 +291,9 @@ def _gradient(search: Search, tried: Attempts) -> tuple[Tried, Attempts | None]:
     if not len(able):
         return Tried(), None
     ranked = able[tried.breach[able].argsort(descending=True)]
-    mixed = able[torch.randperm(len(able), generator=search.generator).to(able.device)]
+    mixed = able[torch.randperm(len(able), generator=search.generator)]
     order = list(dict.fromkeys(torch.stack([ranked, mixed], 1).flatten().tolist()))
-    candidates = tried.select(torch.tensor(order, device=tried.start.device))
+    candidates = tried.select(torch.tensor(order))
     return climb(
         search.asking,
         search.space,

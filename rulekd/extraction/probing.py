@@ -157,7 +157,7 @@ class _Log:
     def note_(self, kind: str, attempts: Attempts, answers: Answers) -> None:
         formula = self.search.asking.formula
         grounding = ground(formula, answers.view, answers.images)
-        alive, broken = (t.reshape(len(attempts), -1).sum(1).cpu().numpy() for t in (grounding.live, grounding.broken))
+        alive, broken = (t.reshape(len(attempts), -1).sum(1).numpy() for t in (grounding.live, grounding.broken))
         self.asked[kind] = self.asked.get(kind, 0) + len(attempts)
         self.counts.setdefault(kind, []).append((alive, broken))
         for breaks, wanted in ((True, grounding.broken), (False, grounding.live & ~grounding.broken)):

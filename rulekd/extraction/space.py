@@ -244,7 +244,7 @@ def _exchange(space: Space, scenes: Scenes, generator: torch.Generator) -> Value
         if pool.shape[:2] == space.known.mask.shape:  # a tensor without objects stays as it is
             lent = pool[space.known.mask]
             chosen = torch.randint(len(lent), scenes.mask.shape, generator=generator)
-            made[name] = lent.to(made[name])[chosen.to(made[name].device)].clamp(low[name], high[name])
+            made[name] = lent.to(made[name])[chosen].clamp(low[name], high[name])
     return made
 
 
@@ -261,10 +261,10 @@ def _contact(space: Space, scenes: Scenes, generator: torch.Generator) -> Values
         return torch.rand(*shape, generator=generator)
 
     # a real partner, another object than oneself wherever there are two
-    score = draw(batch, width, width) - 2.0 * (~scenes.mask.cpu())[:, None] - 1.0 * torch.eye(width)
-    partner = score.argmax(-1).to(scenes.device)
+    score = draw(batch, width, width) - 2.0 * (~scenes.mask)[:, None] - 1.0 * torch.eye(width)
+    partner = score.argmax(-1)
     if "size" in made:
-        same = (draw(batch, width, 1) < 0.25).to(scenes.device)
+        same = draw(batch, width, 1) < 0.25
         index = partner[..., None].expand_as(made["size"])
         equal = torch.where(same, made["size"].gather(1, index), made["size"])
         made["size"] = equal.clamp(low["size"], high["size"])
@@ -276,9 +276,9 @@ def _contact(space: Space, scenes: Scenes, generator: torch.Generator) -> Values
     axis = torch.randint(3, (batch, width, 1), generator=generator) == torch.arange(3)
     side = torch.where(draw(batch, width, 1) < 0.5, 1.0, -1.0).to(center)
     beside = (2 * draw(batch, width, 3).to(center) - 1) * (extent + reach) / 2
-    touching = other + torch.where(axis.to(scenes.device), side * (extent + reach) / 2, beside)
+    touching = other + torch.where(axis, side * (extent + reach) / 2, beside)
     # only objects of odd number move, so that most of their partners stay where they are touched
-    moves = ((number % 2 == 1) | (draw(batch, 1) < 0.3)).to(scenes.device)[..., None]
+    moves = ((number % 2 == 1) | (draw(batch, 1) < 0.3))[..., None]
     return made | {"center": torch.where(moves, touching, center).clamp(low["center"], high["center"])}
 
 

@@ -26,7 +26,7 @@ from rulekd.scenes.transforms import apply
 
 @dataclass(frozen=True, eq=False)
 class SceneSet:
-    """Many scenes in memory, padded to their longest.
+    """Many scenes in the CPU's memory, padded to their longest; batches of them go to where a network is.
 
     scenes: all of them. vocabulary: the predicates of their labels (by the labels' arities, when unsaid).
     definitions: what predicates mean in geometry, each an Iff whose left side is the predicate's atom; by these
@@ -43,6 +43,8 @@ class SceneSet:
     source: str = "memory"
 
     def __post_init__(self) -> None:
+        if self.scenes.device.type != "cpu":
+            object.__setattr__(self, "scenes", self.scenes.to("cpu"))
         self.scenes.check()
         if len(set(self.scenes.names)) != len(self.scenes):
             names = list(self.scenes.names)

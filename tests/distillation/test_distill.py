@@ -194,7 +194,7 @@ def test_a_run_comes_back_from_its_folder(teacher: Predictor, some_rooms: SceneS
     folder = run.save(tmp_path / "run", about={"scenes": "here"})
     again = load_run(folder)
     batch = next(some_rooms.batches(4))
-    assert all(torch.equal(again.logits(batch)[n], student.logits(batch)[n]) for n in student.vocabulary)
+    assert all(torch.equal(again.answers(batch)[n], student.answers(batch)[n]) for n in student.vocabulary)
     assert again.thresholds == student.thresholds
     assert read_record(folder)["scenes"] == "here"
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == len(run.history)

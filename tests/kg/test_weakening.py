@@ -34,6 +34,7 @@ def test_the_weaker_formula_holds_wherever_the_formula_does(formula: Formula, wo
         ("~(exists b: r(a, b))", "~r(a, b)"),
         ("w() <-> ~(exists a: p(a)) & (exists a: q(a))", "w() -> ~p(a)"),
         ("forall b: p(a)", None),  # true of a single object
+        ("p(a) & (exists c: p(b))", None),  # says nothing of a single object
         ("p(a) -> forall b: q(a) & (exists c: r(b, c))", None),
         ("(exists b: p(a)) -> q(a)", None),
         ("p(a) | (exists b: r(a, b))", None),
