@@ -21,8 +21,11 @@ RULES = [
     "exactly_one(p(a), q(a), t())",
 ]
 
-#: torch itself makes an instance of a function that it traces.
-INSTANCES = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+#: torch itself makes an instance of a function that it traces; torch 2.11 does not trace the identity of a tuple.
+EXACT = [
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+    pytest.mark.skipif(torch.__version__ < (2, 12), reason="exact semantics compiles from torch 2.12 on"),
+]
 
 
 def batch(size: int, seed: int = 0) -> dict[str, Tensor]:
@@ -61,7 +64,7 @@ def loss_of(constraints: rulekd.Constraints) -> Callable[[dict[str, Tensor], Ten
         ("coherent", 1, "eager"),
         ("product", 2, "aot_eager"),
         ("product", 3, "eager"),
-        pytest.param("exact", 1, "aot_eager", marks=INSTANCES),
+        pytest.param("exact", 1, "aot_eager", marks=EXACT),
     ],
 )
 def test_values_and_gradients_are_those_of_eager(semantics: str, p: int, backend: str) -> None:
@@ -75,7 +78,7 @@ def test_values_and_gradients_are_those_of_eager(semantics: str, p: int, backend
     assert_same(loss, compiled, {**values, "s": values["s"].detach() > 0}, masked(5))
 
 
-@pytest.mark.parametrize("semantics", ["coherent", "product", pytest.param("exact", marks=INSTANCES)])
+@pytest.mark.parametrize("semantics", ["coherent", "product", pytest.param("exact", marks=EXACT)])
 def test_two_graphs_serve_all_sizes(semantics: str) -> None:
     loss = loss_of(rulekd.compile(RULES, semantics))
     graphs = []
@@ -91,7 +94,8 @@ def test_two_graphs_serve_all_sizes(semantics: str) -> None:
     assert len(graphs) <= 2, "one for the first size, one for all others"
 
 
-@INSTANCES
+@EXACT[0]
+@EXACT[1]
 def test_what_eager_reads_in_parts_is_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grounded, "BLOCK", 256)
     rules = ["r(a, b) & r(b, c) -> r(a, c)", "r(a, b) -> s(b, a)"]

@@ -193,6 +193,7 @@ def test_a_run_comes_back_from_its_folder(teacher: Predictor, some_rooms: SceneS
     run = rulekd.distill(teacher, student, some_rooms, [rulekd.SoftLabels(), rulekd.Rules(graph)], training=FEW)
     folder = run.save(tmp_path / "run", about={"scenes": "here"})
     again = load_run(folder)
+    again.module.to(student.device)
     batch = next(some_rooms.batches(4))
     assert all(torch.equal(again.answers(batch)[n], student.answers(batch)[n]) for n in student.vocabulary)
     assert again.thresholds == student.thresholds
