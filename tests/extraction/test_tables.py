@@ -13,6 +13,8 @@ import rulekd
 from rulekd.extraction.associativity import triangles, violations
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.pairs import exclusive_sets
+from rulekd.extraction.softmax import softmax_sets
 from rulekd.extraction.tables import GRID, LIFT, STRAY, errors, evidence, table
 from rulekd.facts import Facts
 
@@ -197,3 +199,38 @@ def test_a_cell_that_the_confirmation_part_filled_is_not_confirmed_by_it() -> No
     assert not compositions(Discovery(whole, whole=whole)).fitted
     graph = rulekd.mine(whole, families=["compositions"])
     assert not any(rule.formula == cell and rule.evidence and rule.evidence.confirmed for rule in graph.rules())
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """Of each class (the last axis) against all others."""
+    chances = logits.double().softmax(-1)
+    return (chances.log() - (1 - chances).log()).float()
+
+
+def test_sets_of_one_softmax_are_those_whose_probabilities_add_up_to_one() -> None:
+    """Two of one size, one of another, and two predicates by themselves."""
+    generator = torch.Generator().manual_seed(0)
+    values = {"alone": torch.randn(20, 6, 6, generator=generator), "lone": torch.randn(20, 6, 6, generator=generator)}
+    sets = [tuple(f"{letter}{place}" for place in range(size)) for letter, size in (("p", 3), ("q", 3), ("r", 5))]
+    for names in sets:
+        odds = log_odds(3 * torch.randn(20, 6, 6, len(names), generator=generator))
+        values |= {name: odds[..., place] for place, name in enumerate(names)}
+    mixed = {name: values[name] for name in sorted(values, key=lambda name: name[-1])}
+    assert sorted(softmax_sets(Facts(mixed), 2)) == sets
+    assert softmax_sets(Facts(mixed).only([name for name in mixed if name not in ("p0", "q0", "r0")]), 2) == []
+    assert softmax_sets(Facts({name: value > 0 for name, value in mixed.items()}), 2) == [], "no probabilities"
+
+
+def test_a_relation_that_no_log_odds_name_by_itself_belongs_to_its_softmax(listed: Tensor) -> None:
+    """Of two that are the same that is told with probability 0.21, and is still the likeliest."""
+    said = told(150, 1)
+    logits = 8.0 * torch.nn.functional.one_hot(said, 6)
+    logits[said == 3] = torch.tensor([0.3, 0.3, 0.3, 0.4, 0.3, 0.3]).log()
+    odds = log_odds(logits)
+    assert bool((odds[..., 3][:, ~torch.eye(10, dtype=torch.bool)] < 0).all())
+    facts = Facts({name: odds[..., place] for place, name in enumerate(NAMES)})
+    (group,) = exclusive_sets(Discovery(facts))
+    assert group == NAMES
+    found = table(facts, group)
+    assert found is not None
+    assert torch.equal(found.possible, listed)
