@@ -22,6 +22,9 @@ from rulekd.facts import Facts
 #: How far from one a sum of probabilities may be: log-odds in half precision are off by as much.
 OFF = 0.01
 
+#: Predicates among which sets are looked for, at most.
+MOST = 128
+
 #: Least square of a singular value, relative to the largest, that is not taken for rounding.
 SINGULAR = 1e-10
 
@@ -35,12 +38,14 @@ def softmax_sets(facts: Facts, arity: int) -> list[tuple[str, ...]]:
     """
     values = facts.values
     names = [name for name in values if values[name].is_floating_point() and values[name].dim() == arity + 1]
-    if len(names) < 2 or arity == 0:
-        return []
     size = len(names)
-    gram, total = torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-    for part in _probabilities(facts, names, arity):
-        gram, total = gram + (part.T @ part).cpu(), total + part.sum(0).cpu()
+    if not 2 <= size <= MOST or arity == 0:
+        return []
+    first = next((part for part in _probabilities(facts, names, arity) if len(part)), None)
+    if first is None:
+        return []
+    # Squares from the first part of the scenes; what they give is checked on all.
+    gram, total = (first.T @ first).cpu(), first.sum(0).cpu()
     sets: list[list[int]] = []
     for place in range(size):
         if any(place in one for one in sets):
