@@ -14,6 +14,7 @@ from kg import And, Atom, ExactlyOne, Formula, Iff, Implies, Not, Or
 from rulekd.extraction.counting import PAIRS, PairCounts, sets_of_equal
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.doubt import one_way
+from rulekd.extraction.softmax import softmax_sets
 from rulekd.facts import Facts
 
 #: Predicates in one exactly-one set, at most; a larger one is found as its exclusions.
@@ -124,10 +125,18 @@ def _not_one(facts: Facts, names: Sequence[str], arity: int) -> tuple[int, int]:
 
 
 def exclusive_sets(seen: Discovery, arity: int = 2) -> list[tuple[str, ...]]:
-    """Predicates of that arity of which exactly one holds: declared by the network, or found in its facts."""
+    """Predicates of that arity of which exactly one holds: declared by the network, or found in its facts.
+
+    What is a part of a set that one softmax speaks of is no set: it lacks what each log-odds by itself hardly names.
+    """
     found = [group for group in seen.facts.exclusive if seen.facts.values[group[0]].dim() == arity + 1]
     if arity in seen.arities():
+        declared = [set(group) for group in found]
+        found += [group for group in softmax_sets(seen.said, arity) if set(group) not in declared]
+        chosen = [set(group) for group in found]
         for law in exactly_one_laws(seen, seen.counts(arity), arity).formulas:
             assert isinstance(law, ExactlyOne)
-            found.append(tuple(part.predicate for part in law.parts if isinstance(part, Atom)))
+            group = tuple(part.predicate for part in law.parts if isinstance(part, Atom))
+            if not any(set(group) <= one for one in chosen):
+                found.append(group)
     return list(dict.fromkeys(found))

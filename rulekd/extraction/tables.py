@@ -3,27 +3,34 @@
 The relations of a group exclude each other and leave no pair without one. A pair told i in one direction must be told
 the converse of i in the other; where it is not, one of the two answers is wrong, and the pair is left out. With
 
-    T_ijk    triples told i between a and b, j between b and c, k between a and c,
+    T_ijk    triples told i between a and b, j between b and c, k between a and c, in C_ijk scenes,
     q_xy     share of pairs of x that are told y: half of those that are told y in one direction, and the converse of
              x in the other,
     s        share of the errors of one direction that the other makes too: 1 - H^2, where H is the entropy of the
              errors q_x. over its largest, log (G - 1). Errors that spread over all relations alike are accidents, and
              know nothing of each other; errors that stay with a neighbour have a cause that both directions share,
+    r_xy     share of pairs of x that both directions tell y: s q_xy with a cause, (1 - s) q_xy^2 by accident,
 
 wrong answers alone would be witnesses for the entry k of the cell i, j about
 
-    E_ijk = s sum_x (T_xjk q_xi + T_ixk q_xj + T_ijx q_xk)
+    E_ijk = sum_x (T_xjk r_xi + T_ixk r_xj + T_ijx r_xk)
 
-times. The entry is possible when T > 2 E and the witnesses come from two scenes, since one wrong pair is in many
-triangles of its scene. A pair in two or more triangles that are not possible is wrong by all appearance. All is
-counted again without such pairs, and now T > 2 s E and two witnesses are enough: triangles give away accidents as the
-other direction does, so that s^2 of the errors are left. Where nothing disagrees, one witness is enough. A cell that no
-triple speaks for follows from the others, as far as it does.
+times; and if its three relations knew nothing of each other, it would have
 
-How often an error is made depends on more than the relation: E may be wrong several times over, the more so the more of
-the errors have a cause. Where witnesses were seen, and T + 1 and E + 1 of the first count are within a factor of
-UNSURE^(s^2), and where a cell has no triple at all, the count does not decide: T > E is where to start from, and
-associativity decides.
+    M_ijk = n_i n_j n_k sum T / (sum n)^3
+
+witnesses, n_i being the pairs told i. One pair is in many triangles of its scene, so scenes are counted instead, each
+with T / C witnesses (one, where there is none). That they are as many as they are is then
+
+    impossible:  C ~ Poisson(e E C / T + STRAY),    possible:  C ~ Poisson((e E + l M) C / T + STRAY),
+
+where e, by which E is misjudged, is log-uniform from 1 / d to d, d = UNSURE^(s^2): how often an error is made depends
+on more than the relation, the more so the more of the errors have a cause. l is log-uniform from 1 / LIFT to LIFT. The
+evidence for an entry is the logarithm of the ratio of the two, at most SURE in size. Where nothing disagrees, a witness
+is a proof. All six writings of a triangle have the same T, C, E and M: they are one piece of evidence.
+
+Associativity decides between evidence (``rulekd.extraction.associativity``), if it holds. A cell that no triple speaks
+for follows from the others, as far as it does.
 """
 
 from __future__ import annotations
@@ -39,12 +46,16 @@ from rulekd.extraction.counting import blocks
 from rulekd.extraction.products import EXACT_FLOAT32
 from rulekd.facts import Facts
 
-#: By which factor the witnesses that wrong answers give may be misjudged where all errors are shared. Of 12 networks
-#: that were right about 95 % of the region connections, all gave the whole table from 10 to 100, eight with 5.
-UNSURE = 20
+#: By which factor the witnesses that wrong answers give may be misjudged where all errors are shared; and by which
+#: factor a possible triangle may be rarer or commoner than its relations are.
+UNSURE, LIFT = 20, 100
 
-#: Triangles that are not possible, in which a pair is taken for wrong.
-IMPOSSIBLE = 2
+#: Witnesses of an impossible triangle that no error of this kind explains; and the largest evidence: what one triangle
+#: in a thousand shows is explained by nothing here.
+STRAY, SURE = 1e-3, math.log(1000)
+
+#: Values of e and of l that are tried, and triangles at a time.
+GRID, BLOCK = 41, 1024
 
 
 @dataclass(frozen=True)
@@ -57,39 +68,63 @@ class Table:
 
 
 def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
-    """The table of a group of relations; None where they are not closed under converses."""
+    """The table of those relations of a group that are told at all; None where they are not closed under converses."""
     told, valid = _told(facts, names)
+    both = valid & valid.transpose(1, 2)
+    turned = _turned(facts, told, both, len(names))
+    spoken = turned.sum(1) > 0
+    if not bool(spoken.all()):
+        names = tuple(name for name, some in zip(names, spoken.tolist(), strict=True) if some)
+        told = (spoken.cumsum(0) - 1).to(told.device)[told]
+        turned = turned[spoken][:, spoken]
+    converse = _converses(turned)
+    if converse is None or not len(converse):
+        return None
     size = len(names)
+    agree = both & (converse.to(told.device)[told] == told.transpose(1, 2))
+    triples, scenes = _triples(facts, told, agree, size)
+    seen = triples.sum(2) > 0
+    confused, shared = errors(turned, converse)
+    wrong = _expected(triples, shared * confused + (1 - shared) * confused**2)
+    pairs = turned[torch.arange(size), converse]
+    chance = torch.einsum("i,j,k->ijk", pairs, pairs, pairs) * triples.sum() / pairs.sum().clamp_min(1) ** 3
+    speaks = evidence(triples, scenes, wrong, chance, UNSURE ** (shared**2), converse)
+    if not bool(confused.any()):
+        speaks = speaks.masked_fill(triples > 0, math.inf)
+    settled = settle(speaks, _closed(triples > wrong, seen, converse), converse)
+    return Table(names, _closed(speaks > 0, seen, converse) if settled is None else settled, triples.sum(2))
+
+
+def evidence(triples: Tensor, scenes: Tensor, wrong: Tensor, chance: Tensor, doubt: float, converse: Tensor) -> Tensor:
+    """(G, G, G) log of how much more probable T and C are if the triangle is possible, from T, C, E, M and d."""
+    number = triangles(converse)
+    places, inverse = torch.unique(number, return_inverse=True)
+    told, seen, expected, usual = (one.flatten()[places] for one in (triples, scenes, wrong, chance))
+    each = (told / seen.clamp_min(1)).clamp_min(1)
+    steps = (2 * torch.arange(GRID, dtype=torch.float64) + 1) / GRID - 1  # middles of equal parts of -1..1
+    missed, lift = doubt**steps, LIFT**steps
+    parts = []
+    for part in torch.split(torch.arange(len(places)), BLOCK):
+        count = seen[part, None]
+        lies = expected[part, None] / each[part, None] * missed + STRAY
+        rates = (lies[:, :, None] + (usual / each)[part, None, None] * lift).flatten(1)
+        possible = (count * rates.log() - rates).logsumexp(1) - math.log(GRID)
+        parts.append(possible - (count * lies.log() - lies).logsumexp(1))
+    return torch.cat(parts).clamp(-SURE, SURE)[inverse]
+
+
+def _turned(facts: Facts, told: Tensor, both: Tensor, size: int) -> Tensor:
+    """(G, G) float64: pairs told i in one direction and j in the other."""
     turned = torch.zeros(size, size, dtype=torch.float64)
     for index in blocks(facts, size * facts.objects.shape[1] ** 2):
-        x = _one_hot(told[index], valid[index] & valid[index].transpose(1, 2), size).flatten(2)
-        y = _one_hot(told[index].transpose(1, 2), valid[index] & valid[index].transpose(1, 2), size).flatten(2)
+        x = _one_hot(told[index], both[index], size).flatten(2)
+        y = _one_hot(told[index].transpose(1, 2), both[index], size).flatten(2)
         turned += (x @ y.transpose(1, 2)).double().sum(0).cpu()
-    converse = _converses(turned)
-    if converse is None:
-        return None
-    agree = valid & valid.transpose(1, 2) & (converse.to(told.device)[told] == told.transpose(1, 2))
-    confused, shared = errors(turned, converse)
-    triples, scenes = _triples(facts, told, agree, size)
-    wrong = shared * _expected(triples, confused)
-    mistaken = bool(confused.any())
-    alone = min(1, len(facts) - 1) if mistaken else 0
-    possible = (triples > 2 * wrong) & (scenes > alone)
-    if not mistaken:
-        return Table(names, _closed(possible, triples.sum(2) > 0, converse), triples.sum(2))
-    ratio = (triples + 1) / (wrong + 1)
-    doubt = UNSURE ** (shared**2)
-    unsure = (triples > 0) & (ratio < doubt) & (ratio > 1 / doubt)
-    triples, _ = _triples(facts, told, agree & credible(facts, told, agree, possible), size)
-    possible = torch.where(unsure, ratio > 1, triples > (2 * shared**2 * _expected(triples, confused)).clamp_min(1))
-    seen = triples.sum(2) > 0
-    number = triangles(converse)
-    unsure |= torch.isin(number, number[~seen])
-    return Table(names, settle(_closed(possible, seen, converse), unsure, converse), triples.sum(2))
+    return turned
 
 
 def _expected(triples: Tensor, confused: Tensor) -> Tensor:
-    """(G, G, G) E_ijk / s: witnesses that wrong answers give, if both directions share all errors."""
+    """(G, G, G) E: witnesses that wrong answers give, if both directions of a pair of x tell y in r_xy of the cases."""
     return (
         torch.einsum("xjk,xi->ijk", triples, confused)
         + torch.einsum("ixk,xj->ijk", triples, confused)
@@ -143,22 +178,6 @@ def errors(turned: Tensor, converse: Tensor) -> tuple[Tensor, float]:
     spread = torch.special.entr(errors / by_relation.clamp_min(1)[:, None]).sum(1) / math.log(max(2, len(told) - 1))
     entropy = float((by_relation * spread).sum() / by_relation.sum().clamp_min(1))
     return errors.T / 2 / told.diagonal().clamp_min(1)[:, None], 1 - entropy**2
-
-
-def credible(facts: Facts, told: Tensor, agree: Tensor, possible: Tensor) -> Tensor:
-    """(B, N, N) bool: without the pairs, in either direction, in IMPOSSIBLE or more triangles that are not possible."""
-    size = len(possible)
-    kept = torch.ones_like(agree)
-    never = (~possible).to(agree.device, torch.float32)
-    for index in blocks(facts, size * facts.objects.shape[1] ** 2):
-        x = _one_hot(told[index], agree[index], size)
-        broken = torch.zeros(agree[index].shape, device=agree.device)
-        for head in range(size):
-            # paths that lead from a over some c to b, and may not end in this relation
-            last = torch.einsum("ij,sjcb->sicb", never[:, :, head], x)
-            broken += x[:, head] * (x @ last).sum(1)
-        kept[index] = (broken < IMPOSSIBLE) & (broken.transpose(1, 2) < IMPOSSIBLE)
-    return kept
 
 
 def _triples(facts: Facts, told: Tensor, agree: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -70,23 +71,50 @@ def test_a_triangle_has_one_number_however_it_is_written() -> None:
     assert all(len(ways) == 1 for ways in seen.values()), "different triangles, different numbers"
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_wrong_entries_are_found_among_the_unsure(seed: int) -> None:
-    """Forty triangles of Allen's table are unsure, five of them wrong."""
+@pytest.mark.parametrize("seed", range(3))
+def test_weak_evidence_that_is_wrong_gives_way(seed: int) -> None:
+    """About sixty triangles of Allen's table there is little evidence, about five of these it is wrong."""
     possible, converse = listed(relations(6))
     number = triangles(converse)
-    unsure = number.unique()[torch.randperm(len(number.unique()), generator=torch.Generator().manual_seed(seed))[:40]]
-    spoiled = possible ^ torch.isin(number, unsure[:5])
-    assert int(violations(spoiled[None])) > 0
-    assert torch.equal(settle(spoiled, torch.isin(number, unsure), converse), possible)
+    generator = torch.Generator().manual_seed(seed)
+    weak = number.unique()[torch.randperm(len(number.unique()), generator=generator)[:60]]
+    size = torch.full((13**3,), 7.0, dtype=torch.float64)
+    size[weak] = 4 * torch.rand(60, generator=generator, dtype=torch.float64)
+    said = possible ^ torch.isin(number, weak[:5])
+    assert int(violations(said[None])) > 0
+    settled = settle(torch.where(said, 1, -1) * size[number], said, converse)
+    assert settled is not None
+    assert torch.equal(settled, possible)
 
 
-def test_what_is_sure_stays_and_what_need_not_change_does_not() -> None:
+def test_strong_evidence_against_every_associative_table_is_believed() -> None:
     possible, converse = listed(relations(5))
-    none, every = torch.zeros_like(possible), torch.ones_like(possible)
-    assert torch.equal(settle(possible, none, converse), possible), "not associative, but nothing is unsure"
+    assert settle(torch.where(possible, 7.0, -7.0).double(), possible, converse) is None
+    proved = torch.where(possible, math.inf, -math.inf).double()
+    assert settle(proved, possible, converse) is None, "nothing is open"
     associative, converse = listed(relations(6))
-    assert torch.equal(settle(associative, every, converse), associative)
+    for size in (0.1, 7.0, math.inf):
+        settled = settle(torch.where(associative, size, -size).double(), associative, converse)
+        assert settled is not None
+        assert torch.equal(settled, associative)
+
+
+def test_what_few_scenes_do_not_show_follows() -> None:
+    """Of the 409 entries of Allen's table five scenes of ten intervals show 330 to 360."""
+    told = relations(6)
+    possible, _ = listed(told)
+    names = tuple(f"r{number}" for number in range(13))
+    for seed in range(2):
+        drawn = torch.randint(len(told), (5, 10), generator=torch.Generator().manual_seed(seed))
+        said = told[drawn[:, :, None], drawn[:, None]]
+        seen = torch.zeros_like(possible)
+        for scene in said:
+            for a, b, c in itertools.permutations(range(10), 3):
+                seen[scene[a, b], scene[b, c], scene[a, c]] = True
+        assert int((possible & ~seen).sum()) >= 40
+        found = table(Facts({name: said == number for number, name in enumerate(names)}), names)
+        assert found is not None
+        assert torch.equal(found.possible, possible)
 
 
 def answers(told: Tensor, seed: int) -> Tensor:
@@ -110,7 +138,7 @@ def answers(told: Tensor, seed: int) -> Tensor:
     return module(pairs).argmax(-1)
 
 
-def test_a_network_that_errs_the_same_way_in_every_scene_gives_most_of_allens_table(
+def test_a_network_that_errs_the_same_way_in_every_scene_gives_allens_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where an interval meets another, and where it starts, both directions err alike, and E is misjudged."""
@@ -124,9 +152,9 @@ def test_a_network_that_errs_the_same_way_in_every_scene_gives_most_of_allens_ta
         for settled in exact:
             with monkeypatch.context() as patch:
                 if not settled:
-                    patch.setattr("rulekd.extraction.tables.settle", lambda counted, unsure, converse: counted)
+                    patch.setattr("rulekd.extraction.tables.settle", lambda speaks, start, converse: None)
                 found = table(facts, names)
             assert found is not None
             exact[settled] += int((found.possible == possible).all(2).sum())
-    assert exact[True] >= 590, "of 676 cells; saw 619"
-    assert exact[True] >= exact[False] + 30, "without associativity; saw 553"
+    assert exact[True] >= 660, "of 676 cells; saw 676"
+    assert exact[True] >= exact[False] + 60, "without associativity; saw 566"

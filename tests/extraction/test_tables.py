@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
 from torch import Tensor
 
 import rulekd
+from rulekd.extraction.associativity import triangles, violations
 from rulekd.extraction.compositions import compositions
 from rulekd.extraction.discovery import Discovery
-from rulekd.extraction.tables import IMPOSSIBLE, credible, errors, table
+from rulekd.extraction.pairs import exclusive_sets
+from rulekd.extraction.softmax import softmax_sets
+from rulekd.extraction.tables import LIFT, STRAY, errors, evidence, table
 from rulekd.facts import Facts
 
 NAMES = ("apart_left", "apart_right", "touch", "same", "within", "around")
@@ -87,22 +91,58 @@ def test_errors_that_spread_are_accidents_and_those_that_stay_with_a_neighbour_a
     assert errors(1000 * torch.eye(6, dtype=torch.float64), torch.arange(6))[0].sum() == 0
 
 
-def test_a_pair_in_two_impossible_triangles_is_not_believed(listed: Tensor) -> None:
-    """Against all triangles of a scene, one by one."""
-    said = told(20, 5)
-    generator = torch.Generator().manual_seed(5)
-    wrong = torch.rand(said.shape, generator=generator) < 0.05
-    said = torch.where(wrong, 3, said)
-    agree = torch.rand(said.shape, generator=generator) < 0.9
-    agree = agree & agree.transpose(1, 2) & ~torch.eye(10, dtype=torch.bool)
-    broken = torch.zeros(said.shape, dtype=torch.int64)
-    for scene in range(len(said)):
-        for a, b, c in itertools.permutations(range(10), 3):
-            if agree[scene, a, b] and agree[scene, a, c] and agree[scene, c, b]:
-                broken[scene, a, b] += not listed[said[scene, a, c], said[scene, c, b], said[scene, a, b]]
-    expected = (broken < IMPOSSIBLE) & (broken.transpose(1, 2) < IMPOSSIBLE)
-    assert torch.equal(credible(facts_of(said), said, agree, listed), expected)
-    assert 0.1 < expected.double().mean() < 0.9, "some are, some are not"
+def test_evidence_is_the_ratio_of_two_mixtures_of_poisson_counts() -> None:
+    """Against means over a hundred thousand drawn e and l, of triangles of one relation in all numbers of scenes."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = 2 * torch.rand(2, 100_000, generator=generator, dtype=torch.float64) - 1
+    doubt = 20.0
+    one = torch.zeros(1, dtype=torch.int64)
+    for told, scenes, wrong, usual in ((0, 0, 2.0, 3.0), (4, 4, 2.0, 3.4), (12, 6, 20.0, 50.0), (2, 2, 40.0, 127.0)):
+        each = max(1.0, told / max(1, scenes))
+        lies = wrong / each * doubt ** drawn[0] + STRAY
+        witnesses = lies + usual / each * LIFT ** drawn[1]
+        probability = [(-rate + scenes * rate.log()).exp().mean() for rate in (witnesses, lies)]
+        given = [torch.full((1, 1, 1), float(value), dtype=torch.float64) for value in (told, scenes, wrong, usual)]
+        found = float(evidence(*given, doubt, one))
+        assert found == pytest.approx(math.log(probability[0] / probability[1]), abs=0.1)
+
+
+def test_all_writings_of_a_triangle_are_one_piece_of_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T, C, E and M do not depend on how it is written."""
+    seen: list[tuple[Tensor, ...]] = []
+
+    def spied(*given: Tensor) -> Tensor:
+        seen.append(given)
+        return evidence(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("rulekd.extraction.tables.evidence", spied)
+    said = told(50, 3)
+    wrong = torch.rand(said.shape, generator=torch.Generator().manual_seed(3)) < 0.05
+    table(facts_of(torch.where(wrong, 3, said)), NAMES)
+    ((*counts, _, converse),) = seen
+    number = triangles(converse)
+    for count in counts:
+        for triangle in number.unique():
+            values = count[number == triangle]
+            assert torch.allclose(values, values[0].expand_as(values))
+
+
+def test_relations_that_no_associative_table_has_keep_what_was_counted(listed: Tensor) -> None:
+    """To meet and to overlap are one relation here: a path over four objects depends on which is skipped first."""
+    assert int(violations(listed[None])) > 0
+    found = table(facts_of(told(150, 4)), NAMES)
+    assert found is not None
+    assert torch.equal(found.possible, listed)
+
+
+def test_a_relation_that_is_never_told_is_left_out(listed: Tensor) -> None:
+    """Where no two intervals are the same, the others keep their table."""
+    said = told(150, 1)
+    names = (*NAMES, "never")
+    found = table(Facts({name: said == place for place, name in enumerate(names)}), names)
+    assert found is not None
+    assert found.names == NAMES
+    assert torch.equal(found.possible, listed)
 
 
 def test_relations_that_are_not_closed_under_converses_have_no_table() -> None:
@@ -158,3 +198,38 @@ def test_a_cell_that_the_confirmation_part_filled_is_not_confirmed_by_it() -> No
     assert not compositions(Discovery(whole, whole=whole)).fitted
     graph = rulekd.mine(whole, families=["compositions"])
     assert not any(rule.formula == cell and rule.evidence and rule.evidence.confirmed for rule in graph.rules())
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """Of each class (the last axis) against all others."""
+    chances = logits.double().softmax(-1)
+    return (chances.log() - (1 - chances).log()).float()
+
+
+def test_sets_of_one_softmax_are_those_whose_probabilities_add_up_to_one() -> None:
+    """Two of one size, one of another, and two predicates by themselves."""
+    generator = torch.Generator().manual_seed(0)
+    values = {"alone": torch.randn(20, 6, 6, generator=generator), "lone": torch.randn(20, 6, 6, generator=generator)}
+    sets = [tuple(f"{letter}{place}" for place in range(size)) for letter, size in (("p", 3), ("q", 3), ("r", 5))]
+    for names in sets:
+        odds = log_odds(3 * torch.randn(20, 6, 6, len(names), generator=generator))
+        values |= {name: odds[..., place] for place, name in enumerate(names)}
+    mixed = {name: values[name] for name in sorted(values, key=lambda name: name[-1])}
+    assert sorted(softmax_sets(Facts(mixed), 2)) == sets
+    assert softmax_sets(Facts(mixed).only([name for name in mixed if name not in ("p0", "q0", "r0")]), 2) == []
+    assert softmax_sets(Facts({name: value > 0 for name, value in mixed.items()}), 2) == [], "no probabilities"
+
+
+def test_a_relation_that_no_log_odds_name_by_itself_belongs_to_its_softmax(listed: Tensor) -> None:
+    """Of two that are the same that is told with probability 0.21, and is still the likeliest."""
+    said = told(150, 1)
+    logits = 8.0 * torch.nn.functional.one_hot(said, 6)
+    logits[said == 3] = torch.tensor([0.3, 0.3, 0.3, 0.4, 0.3, 0.3]).log()
+    odds = log_odds(logits)
+    assert bool((odds[..., 3][:, ~torch.eye(10, dtype=torch.bool)] < 0).all())
+    facts = Facts({name: odds[..., place] for place, name in enumerate(NAMES)})
+    (group,) = exclusive_sets(Discovery(facts))
+    assert group == NAMES
+    found = table(facts, group)
+    assert found is not None
+    assert torch.equal(found.possible, listed)
