@@ -30,6 +30,10 @@ further from the mean than a normal variable would, and they spread as far as th
 renaming that gives a large sum would account for alone), the normal tail is taken, of what is left of T without the
 most that one object can add to it: two hubs meet in one renaming of n, which few draws show.
 
+In a scene of two objects a renaming leaves a symmetric side as it is, and T with it. There the scenes are renamed too,
+all that a scene's head says going to another scene; of each scene one grounding counts, in either order of its two
+objects, so that the numbers are hypergeometric. The least of the three p-values is taken three times.
+
 A law of one predicate that pairs its facts with each other (asymmetric, total, functional) has no two sides that could
 be unrelated: there chance means that the facts of each scene are placed at random (``placed``).
 
@@ -157,7 +161,8 @@ def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View]
     for group in batched:
         for place, kind, moments in zip(group.places, group.kinds, _of_group(group, view), strict=True):
             more = kind in (Kind.IMPLIES, Kind.IFF)
-            found[rest[place]] = moments.by_unit(view.facts).p_value(expects_more=more)
+            inside = moments.by_unit(view.facts).p_value(expects_more=more)
+            found[rest[place]] = _with_pairs(inside, formulas[rest[place]], view)
     for place in (*alone, *(rest[place] for place in others)):
         formula = formulas[place]
         image = (images or {}).get(str(formula.transform)) if isinstance(formula, Under) else None
@@ -177,7 +182,8 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     left, right, expects_more = sides
     alone = _alone(formula) if image is None and _several(view) else None
     if alone is not None:
-        return placed(*alone, view).by_unit(view.facts).p_value(expects_more=False)
+        inside = placed(*alone, view).by_unit(view.facts).p_value(expects_more=False)
+        return _with_pairs(inside, formula, view)
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
     if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
@@ -194,7 +200,8 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     where = Dense(_asked(((left, view), (right, other)), shared).flatten(1)[:, None], view.facts.objects, len(shared))
     partly = bool(view.facts.valid or other.facts.valid)
     moments = closed_form(body.at(where), head.at(where), where.described(), irregular=partly)
-    return _each(moments, torch.flatten).by_unit(view.facts).p_value(expects_more=expects_more)
+    inside = _each(moments, torch.flatten).by_unit(view.facts).p_value(expects_more=expects_more)
+    return _with_pairs(inside, formula, view, image)
 
 
 def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
@@ -260,13 +267,43 @@ def _several(view: View) -> bool:
 def _over_scenes(
     left: Formula, right: Formula, shared: tuple[str, ...], views: tuple[View, View], expects_more: bool
 ) -> float:
-    """p-value over renamings of the scenes, each of which has one grounding: the hypergeometric tail, exactly."""
+    """p-value over renamings of the scenes, each of which has one grounding."""
     sides = tuple(zip((left, right), views, strict=True))
     body, head = (_summed(side, shared, view).reshape(-1) > 0 for side, view in sides)
     asked, units = _asked(sides, shared).reshape(-1) > 0, views[0].facts.units
     if shared:  # a scene has one object, somewhere
         units = units.repeat_interleave(views[0].facts.objects.shape[1])
-    # Of scenes that belong together one speaks for all: they are alike.
+    return _drawn(body, head, asked, units, expects_more)
+
+
+def _with_pairs(inside: float, formula: Formula, view: View, image: View | None = None) -> float:
+    """The p-value from inside scenes, joined with those over scenes of two objects for a rule about two.
+
+    Both sides are read at the first object and the second, and at the second and the first, of every such scene.
+    """
+    pairs = (view.facts.objects.sum(1) == 2).nonzero().flatten()
+    sides = two_sides(formula)
+    if not len(pairs) or sides is None:
+        return inside
+    left, right, expects_more = sides
+    shared = tuple(v for v in free_variables(left) if v in free_variables(right))
+    if len(shared) != 2:
+        return inside
+    few = view.select(pairs)
+    seen = ((left, few), (right, few if image is None else image.select(pairs)))
+    body, head = (_summed(side, shared, view) > 0 for side, view in seen)
+    asked, units = _asked(seen, shared) > 0, few.facts.units
+    first, second = few.facts.objects.nonzero()[:, 1].reshape(-1, 2).unbind(1)
+    rows = torch.arange(len(pairs), device=first.device)
+    over = [
+        _drawn(body[place], head[place], asked[place], units, expects_more)
+        for place in ((rows, first, second), (rows, second, first))
+    ]
+    return min(1.0, 3 * min(inside, *over))
+
+
+def _drawn(body: Tensor, head: Tensor, asked: Tensor, units: Tensor, expects_more: bool) -> float:
+    """The hypergeometric tail, exactly: (K,) bool what both sides say, of which one speaks for each unit."""
     urn = asked.nonzero().flatten().cpu()
     urn = urn[np.unique(units.cpu()[urn].numpy(), return_index=True)[1]]
     body, head = body.cpu()[urn], head.cpu()[urn]

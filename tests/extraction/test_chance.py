@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 
 import numpy as np
 import pytest
 import torch
 
+import rulekd
 from kg import Atom, parse
 from kg.formulas import walk
 from rulekd.extraction.chance import Moments, closed_form, everywhere, p_by_chance, p_values, placed
@@ -251,3 +253,59 @@ def test_where_what_may_be_asked_is_irregular_a_p_value_is_still_a_bound(text: s
     p = torch.tensor(found)
     assert p.min() > 1e-4, "was 1e-30"
     assert (p <= 0.05).double().mean() <= 0.06
+
+
+def pairs(seed: int, scenes: int, mask: bool = False) -> Facts:
+    """Scenes of two objects: two symmetric relations and an ordinary one, base rates by scene, nothing related."""
+    generator = torch.Generator().manual_seed(seed)
+    size = 3 if mask else 2
+    place = torch.rand(scenes, size, generator=generator).argsort(1)
+    values = {}
+    for name in ("p", "q", "r"):
+        rate = torch.rand(scenes, 1, 1, generator=generator)
+        value = torch.rand(scenes, size, size, generator=generator) < rate
+        values[name] = value if name == "r" else value | value.transpose(1, 2)
+    return Facts(values, mask=place < 2 if mask else None)
+
+
+@pytest.mark.parametrize("text", ["p(a, b) -> q(a, b)", "~(p(a, b) & q(b, a))", "r(a, b) -> p(a, b)"])
+def test_in_scenes_of_two_objects_the_scenes_are_renamed(text: str) -> None:
+    """Against all renamings of six scenes, at either order of the objects."""
+    rule = parse(text)
+    for seed, mask in ((0, False), (1, False), (2, True)):
+        facts = pairs(seed, 6, mask)
+        objects = [row.nonzero().flatten().tolist() for row in facts.objects]
+        (body, x), (head, y) = [
+            (atom.predicate, atom.arguments) for atom in (one for one in walk(rule) if isinstance(one, Atom))
+        ]
+        fewest = [2.0]
+        for order in (1, -1):
+            ends = [dict(zip("ab", pair[::order], strict=True)) for pair in objects]
+            left = [bool(facts.values[body][s, e[x[0]], e[x[1]]]) for s, e in enumerate(ends)]
+            right = [bool(facts.values[head][s, e[y[0]], e[y[1]]]) for s, e in enumerate(ends)]
+            sums = [sum(map(operator.and_, left, renamed)) for renamed in itertools.permutations(right)]
+            seen = sum(map(operator.and_, left, right))
+            extreme = [one >= seen if "->" in text else one <= seen for one in sums]
+            fewest.append(sum(extreme) / len(sums))
+        inside = p_by_chance(rule, View(facts))
+        assert inside is not None
+        if min(fewest) * 3 < 1:
+            assert inside <= 3 * min(fewest) + 1e-12
+        if "q" in text:  # both symmetric: nothing is told inside
+            assert inside == pytest.approx(min(1.0, 3 * min(fewest)))
+
+
+def test_unrelated_symmetric_relations_of_pairs_are_seldom_taken_for_related() -> None:
+    texts = ("p(a, b) -> q(a, b)", "~(p(a, b) & q(b, a))", "r(a, b) -> p(a, b)", "r(a, b) -> r(b, a)")
+    found = [p for seed in range(300) for p in p_values([parse(text) for text in texts], View(pairs(seed, 60)))]
+    p = torch.tensor(found).reshape(-1, len(texts))[:, :3]
+    assert ((p < 0.05).double().mean(0) <= 0.05).all(), "r of a scene has one base rate: it is symmetric more or less"
+    assert (p < 0.3).any()
+
+
+def test_laws_of_symmetric_relations_are_found_in_scenes_of_two_objects() -> None:
+    x = torch.rand(200, 2, 2, generator=torch.Generator().manual_seed(0))
+    far = (x[:, :, None] - x[:, None]).norm(dim=-1)
+    facts = Facts({"touching": far < 0.4, "near": far < 0.6, "apart": far > 0.7})
+    found = {rule.text for rule in rulekd.mine(facts).rules() if rule.evidence and rule.evidence.confirmed}
+    assert {"touching(a, b) -> near(a, b)", "near(a, b) <-> near(b, a)", "~(apart(a, b) & near(a, b))"} <= found
