@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Choice, Definition, Formula, Iff
+from kg.tables import percent
 from rulekd.extraction.columns import Column, bases, simple_columns
 from rulekd.extraction.conditions import conditions
 from rulekd.extraction.discovery import Discovery, Proposals
@@ -49,17 +50,21 @@ def definitions(seen: Discovery) -> Proposals:
     """For each predicate the shortest formula in geometry and attributes that tells it as well as any found."""
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
-    examined = 0
+    examined, untold = 0, []
     for question, columns in seen.watch.while_time("definitions", questions(seen)):
         examined += len(columns)
         printed = fronts(question, columns)
+        best = max((one.fidelity for one in printed), default=0.0)
+        if best < WORTH_SHOWING:
+            untold.append(f"{question.atom.predicate} ({percent(best)})")
         if printed:
             formula, known, worth = proposal(question, printed, len(columns))
             found.append((formula, worth))
             about[formula] = known
             assert isinstance(formula, Iff)
             found += [(condition, worth) for condition in conditions(question, formula.right)]
-    return gathered(found, about, examined)
+    notes = (f"definitions: no formula tells {', '.join(untold)}, in brackets the best macro-F1",) if untold else ()
+    return replace(gathered(found, about, examined), notes=notes)
 
 
 def proposal(

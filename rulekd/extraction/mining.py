@@ -253,7 +253,9 @@ def _propose(
             watch.missed[name] = Missed(name, 0.0, None)
             proposals = Proposals((), 0)
         else:
-            proposals = sum((FAMILIES[name](part) for part in looked_at), Proposals((), 0))
+            each = [FAMILIES[name](part) for part in looked_at]
+            # Of labels the notes would say the same in other numbers.
+            proposals = replace(sum(each, Proposals((), 0)), notes=each[0].notes)
             if name in watch.missed and proposals.examined:  # of one ledger, and not of the other
                 watch.missed[name] = replace(watch.missed[name], reached=watch.missed[name].reached or None)
         counted.append((name, proposals))

@@ -15,7 +15,7 @@ from kg import Iff, parse
 from kg.formulas import Atom
 from kg.worlds import evaluate, holds
 from rulekd.extraction.columns import Column, bases, simple_columns
-from rulekd.extraction.definitions import choose, fronts, questions
+from rulekd.extraction.definitions import choose, definitions, fronts, questions
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.intervals import Cutting, literals
 from rulekd.extraction.questions import fidelity, sites_of, told
@@ -180,6 +180,9 @@ def test_random_labels_have_no_definition() -> None:
     facts = Facts({"p": noise & real_groundings(scenes.mask, 2)}, mask=scenes.mask)
     ((question, columns),) = list(questions(Discovery(facts, scenes=scenes)))
     assert max(one.fidelity for one in fronts(question, columns)) < 0.65, "saw 0.57: nothing is proposed below 0.8"
+    proposed = definitions(Discovery(facts, scenes=scenes))
+    assert not proposed.formulas
+    assert proposed.notes[0].startswith("definitions: no formula tells p ("), "and how well the best does"
 
 
 @pytest.fixture(scope="module")
