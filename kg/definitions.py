@@ -45,7 +45,8 @@ class Definition:
 
     fidelity: two-class macro-F1 of the printed formula to the network, on the confirmation part (where too few
     scenes are there to hold any back, on those that it was fitted to); truth: the same to the labels, where there are
-    any. front: the best formula of each size, shortest first, each better than all before. why: the reason for the chosen one. queries: scenes made and asked about beside the given ones.
+    any. front: the best formula of each size, shortest first, each better than all before. why: the reason for the
+    chosen one. queries: scenes made and asked about beside the given ones.
     """
 
     fidelity: float | None = None
