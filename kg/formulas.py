@@ -267,6 +267,11 @@ def walk(formula: Formula) -> Iterator[Formula]:
         yield from walk(inner)
 
 
+def predicates(formula: Formula) -> tuple[str, ...]:
+    """The predicate of each atom inside, in order, one that is said twice twice."""
+    return tuple(part.predicate for part in walk(formula) if isinstance(part, Atom))
+
+
 def quantified(formula: Formula) -> bool:
     """Does it say "exists" or "forall" anywhere inside?"""
     return any(isinstance(part, Exists | ForAll) for part in walk(formula))

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kg.errors import FileFormatError
-from kg.formulas import And, Atom, Formula, Iff, Implies, Not, Under, walk
+from kg.formulas import And, Atom, Formula, Iff, Implies, Not, Under, predicates, walk
 from kg.naming import CONVERSE, law_of
 from kg.normal import canonical
 from kg.predicates import Predicate, Vocabulary
@@ -230,7 +230,7 @@ def _sides(formula: Formula) -> tuple[list[str], list[str]]:
 
 
 def _predicates(formula: Formula) -> list[str]:
-    return list(dict.fromkeys(part.predicate for part in walk(formula) if isinstance(part, Atom)))
+    return list(dict.fromkeys(predicates(formula)))
 
 
 def _law_edges(rule: Rule, words: Vocabulary) -> Iterator[Edge]:

@@ -10,7 +10,7 @@ import typer
 
 from kg import Citation, Definition, Hunt, Kind, KnowledgeGraph, Probes, Rule, Status, in_words
 from kg.errors import unknown
-from kg.formulas import Atom, walk
+from kg.formulas import predicates
 from kg.listing import called, rule_table
 from kg.tables import fields, how_many, percent
 from rulekd.cli.completing import rule_names
@@ -42,9 +42,7 @@ def list_rules(
         rule
         for rule in graph.rules(status)
         if (not confirmed or (rule.evidence is not None and rule.evidence.confirmed))
-        and (
-            not predicate or any(isinstance(part, Atom) and part.predicate == predicate for part in walk(rule.formula))
-        )
+        and (not predicate or predicate in predicates(rule.formula))
     ]
     shown = [rule for rule in everything if every or not rule.entailed]
     text = "\n".join(rule_table(shown, ids=True))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from kg import Formula, Rule, RulekdError, Vocabulary
-from kg.formulas import Atom, Under, walk
+from kg.formulas import Atom, Under, predicates
 from kg.variables import rebuild
 from rulekd.grounding import View, count
 from rulekd.predictor import labels_as_facts
@@ -65,7 +65,7 @@ def _redrawn(formula: Formula, words: Vocabulary, generator: torch.Generator) ->
 
 
 def _broken(formula: Formula, view: View, images: Mapping[str, View]) -> bool:
-    spoken = [atom.predicate for atom in walk(formula) if isinstance(atom, Atom)]
+    spoken = predicates(formula)
     if len(spoken) > 2 and len(set(spoken)) == 1 and not isinstance(formula, Under):
         return False  # exactly_one(p, p, p) is broken by every truth and teaches nothing about laws
     live, broken = count(formula, view, images)

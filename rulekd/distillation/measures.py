@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
 from kg import Rule, RulekdError
-from kg.formulas import Atom, Transform, Under, walk
+from kg.formulas import Transform, Under, predicates
 from kg.tables import fields, percent
 from rulekd.constraints import trainable
 from rulekd.constraints.constraints import Rules
@@ -134,7 +134,7 @@ class Examination:
         images: dict[str, View] = {}
         found = {}
         for rule in self.rules:
-            spoken = {atom.predicate for atom in walk(rule.formula) if isinstance(atom, Atom)}
+            spoken = set(predicates(rule.formula))
             if not spoken <= set(predictor.vocabulary):
                 continue
             if isinstance(rule.formula, Under):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kg.formulas import Atom, walk
+from kg.formulas import predicates
 from rulekd.constraints import Constraints
 from rulekd.constraints.plan import Backend
 from rulekd.distillation.ledger import State
@@ -48,8 +48,7 @@ class Watch:
         others = [
             one.rule.id
             for one in rules.constraints.planned
-            if one.backend in (Backend.NONE, Backend.TWO_PASSES)
-            or not {atom.predicate for atom in walk(one.rule.formula) if isinstance(atom, Atom)} <= spoken
+            if one.backend in (Backend.NONE, Backend.TWO_PASSES) or not set(predicates(one.rule.formula)) <= spoken
         ]
         constraints = rules.constraints.drop(*others)
         if not constraints.rules:

@@ -32,12 +32,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kg import Evidence, Formula, Kind, Provenance, Rule
-from kg.formulas import Under
+from kg.formulas import Under, predicates
 from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
 from rulekd.extraction.matrices import tallies
 from rulekd.extraction.outvoted import borne_out
-from rulekd.extraction.refutation import clean, explained, one_bodied, refutations, spoken, undoubted, unreliable
+from rulekd.extraction.refutation import clean, explained, one_bodied, refutations, undoubted, unreliable
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally, by_unit, ledger, tallies_of
 from rulekd.facts import Facts
@@ -172,7 +172,9 @@ def confirm(
             together |= set(table)
     rules, missed = [], []
     for place, one in enumerate(judged):
-        mostly_error = bool(doubtful & spoken(one.formula)) and not (one.asked_data or isinstance(one.formula, Under))
+        mostly_error = not doubtful.isdisjoint(predicates(one.formula)) and not (
+            one.asked_data or isinstance(one.formula, Under)
+        )
         if mostly_error and one.formula not in together:
             continue
         habit = one.asked_data and bool(in_teacher[place]) and not one.holds
@@ -354,4 +356,4 @@ def _in_words_of(formula: Formula, data: Source) -> bool:
     """Do the labels speak of all its predicates, and of the transformed scenes?"""
     if isinstance(formula, Under) and str(formula.transform) not in data.images:
         return False
-    return spoken(formula) <= set(data.view.facts.values)
+    return set(predicates(formula)) <= set(data.view.facts.values)

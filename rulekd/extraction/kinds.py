@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 
 from kg import Kind, Rule, Vocabulary
-from kg.formulas import Atom, Under, walk
+from kg.formulas import Under, predicates
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.grounding import View, count
 from rulekd.predictor import labels_as_facts
@@ -36,7 +36,7 @@ def sort_kinds(rules: Sequence[Rule], scenes: SceneSet, vocabulary: Vocabulary, 
     images: dict[str, list[View]] = {}
     sorted_rules = []
     for rule in rules:
-        spoken = {atom.predicate for atom in walk(rule.formula) if isinstance(atom, Atom)}
+        spoken = set(predicates(rule.formula))
         if rule.kind is not Kind.UNKNOWN or not spoken <= set(known):
             sorted_rules.append(rule)
             continue

@@ -29,10 +29,11 @@ from scipy.stats import poisson
 from torch import Tensor
 
 from kg import Atom, Formula, KnowledgeGraph, Rule, Vocabulary
+from kg.formulas import predicates
 from kg.grounding import statement
 from kg.reasoning import minimal_cover
 from rulekd.extraction.counting import blocks
-from rulekd.extraction.refutation import EXCEPTIONS, USUAL, one_bodied, spoken
+from rulekd.extraction.refutation import EXCEPTIONS, USUAL, one_bodied
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally, tallies_of
 from rulekd.facts import Facts
@@ -132,7 +133,7 @@ class Trial:
         facts = source.view.facts
         said = {rule.id: clauses for rule in rules if (clauses := _clauses(rule.formula, facts.vocabulary))}
         voters = [rule for rule in rules if rule.id in said]
-        entries = sum(len(spoken(rule.formula)) for rule in voters) * facts.objects.shape[1] ** 2
+        entries = sum(len(set(predicates(rule.formula))) for rule in voters) * facts.objects.shape[1] ** 2
         some = _some(facts, max(1, HELD // max(1, entries)))
         here = facts.select(some)
         return cls(
@@ -145,7 +146,7 @@ class Trial:
         counted = []
         for axiom in axioms:
             silent = _summed(self.pulls[rule.id] for rule in rules if axiom.id in (rule.id, *rule.entailed_by))
-            pulled = {name: total[name] - silent[name] for name in spoken(axiom.formula)}
+            pulled = {name: total[name] - silent[name] for name in set(predicates(axiom.formula))}
             counted += tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))
         return counted
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from kg import Formula
-from kg.formulas import Atom, Compare, Iff, Not, Or, Under, walk
+from kg.formulas import Compare, Iff, Not, Or, Under, predicates, walk
 from rulekd.extraction import betting
 from rulekd.extraction.doubt import residual
 from rulekd.extraction.source import Source
@@ -65,7 +65,8 @@ def refutations(
     ratios = {
         place: float(counted[place].rates.mean()) / errors[place]
         for place, formula in enumerate(formulas)
-        if not (found[place] or one_bodied(formula) or isinstance(formula, Under) or spoken(formula) & shown.keys())
+        if not (found[place] or one_bodied(formula) or isinstance(formula, Under))
+        and shown.keys().isdisjoint(predicates(formula))
         and errors[place] > 0
         and len(counted[place].rates)
     }
@@ -103,7 +104,7 @@ def shown_errors(
     """
     least: dict[str, tuple[float, float]] = {}
     for formula, tally, law in zip(formulas, counted, laws, strict=True):
-        names = spoken(formula)
+        names = set(predicates(formula))
         live = int(tally.live.sum())
         if not law or not live or isinstance(formula, Under) or _defines(formula):
             continue
@@ -121,7 +122,7 @@ def explained(formula: Formula, source: Source, shown: Mapping[str, float] = Map
     of several atoms doubted facts are left out: what remains of each atom's errors, ``residual``, adds up.
     """
     if not (one_bodied(formula) or isinstance(formula, Under)):
-        return sum(max(residual(source.blamed.get(name, 0.0)), shown.get(name, 0.0)) for name in _atoms(formula))
+        return sum(max(residual(source.blamed.get(name, 0.0)), shown.get(name, 0.0)) for name in predicates(formula))
     cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
     wrong = {name: max(min(source.wrong.get(name, 0.0), cap), shown.get(name, 0.0)) for name in (*source.wrong, *shown)}
     return _share_wrong(formula, source, wrong)
@@ -137,7 +138,7 @@ def _share_wrong(formula: Formula, source: Source, wrong: Mapping[str, float]) -
         p | q                                 w_p s_p + w_q s_q
         other laws                            the sum over atoms
     """
-    names = _atoms(formula)
+    names = predicates(formula)
     share = [wrong.get(name, 0.0) for name in names]
     if len(names) == 2 and isinstance(formula, Not | Or):
         one, other = (source.share(name) for name in names)
@@ -149,7 +150,7 @@ def _share_wrong(formula: Formula, source: Source, wrong: Mapping[str, float]) -
 
 def clean(formula: Formula, source: Source) -> bool:
     """Are the labels of its predicates right often enough to judge a rule by? Then they are asked, not the network."""
-    return all(source.errors.get(predicate, 1.0) <= ERROR_CAP for predicate in spoken(formula))
+    return all(source.errors.get(predicate, 1.0) <= ERROR_CAP for predicate in set(predicates(formula)))
 
 
 def unreliable(source: Source) -> set[str]:
@@ -168,19 +169,9 @@ def unreliable(source: Source) -> set[str]:
 
 def one_bodied(formula: Formula) -> bool:
     """A law of one body atom in one scene."""
-    return not isinstance(formula, Under) and sum(isinstance(inner, Atom) for inner in walk(formula)) <= 2
+    return not isinstance(formula, Under) and len(predicates(formula)) <= 2
 
 
 def _defines(formula: Formula) -> bool:
     """A definition by comparisons."""
     return isinstance(formula, Iff) and any(isinstance(inner, Compare) for inner in walk(formula.right))
-
-
-def spoken(formula: Formula) -> set[str]:
-    """The predicates of a formula."""
-    return set(_atoms(formula))
-
-
-def _atoms(formula: Formula) -> list[str]:
-    """The predicate of each atom of a formula."""
-    return [inner.predicate for inner in walk(formula) if isinstance(inner, Atom)]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from kg import Verdict, Vocabulary
-from kg.formulas import Atom, Formula, Under, walk
+from kg.formulas import Atom, Formula, Under, predicates
 from rulekd.extraction.asking import Asking
 from rulekd.extraction.attempts import bound
 from rulekd.extraction.doubt import Twin
@@ -86,7 +86,7 @@ class Judge:
     def labels(self, made: Scenes) -> Answers | None:
         """What definitions say of a made scene and of its image; None where they do not cover the rule."""
         formula, known = self.asking.formula, self.given.definitions
-        spoken = {atom.predicate for atom in walk(formula) if isinstance(atom, Atom)}
+        spoken = set(predicates(formula))
         if not spoken <= set(known):
             return None
         needed = _closure(spoken, known)
@@ -108,7 +108,7 @@ class Judge:
 
     def twinned(self, formula: Formula) -> bool:
         """Has any predicate of the formula a turned reading?"""
-        return any(isinstance(atom, Atom) and self.twins.get(atom.predicate) for atom in walk(formula))
+        return any(self.twins.get(name) for name in predicates(formula))
 
     def contradicted(self, answers: Answers, at: Objects) -> tuple[str, str, bool] | None:
         """An answer that its twin denies: both as text, and whether the rule itself speaks of the two."""
@@ -157,9 +157,5 @@ def _closure(names: set[str], definitions: Mapping[str, Formula]) -> set[str]:
     while waiting:
         name = waiting.pop()
         found.add(name)
-        waiting |= set(_predicates(definitions[name])) - found if name in definitions else set()
+        waiting |= set(predicates(definitions[name])) - found if name in definitions else set()
     return found
-
-
-def _predicates(formula: Formula) -> Iterator[str]:
-    return (part.predicate for part in walk(formula) if isinstance(part, Atom))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kg.errors import ArityError, FormulaError, unknown
-from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, walk
+from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, predicates, walk
 from kg.normal import free_variables
 from rulekd.scenes.scenes import Scenes
 from rulekd.scenes.terms import compare
@@ -97,10 +97,7 @@ def _parsed(name: str, formula: Formula) -> tuple[Atom, Formula]:
 
 def _in_order(parsed: Mapping[str, tuple[Atom, Formula]]) -> list[str]:
     """The predicates, each after those that its definition speaks of."""
-    needs = {
-        name: {part.predicate for part in walk(body) if isinstance(part, Atom)} & set(parsed)
-        for name, (_, body) in parsed.items()
-    }
+    needs = {name: set(predicates(body)) & set(parsed) for name, (_, body) in parsed.items()}
     order: list[str] = []
     while len(order) < len(needs):
         ready = [name for name in needs if name not in order and needs[name] <= set(order)]
