@@ -242,11 +242,11 @@ class Evidence:
 
     teacher: obeyed by the teacher, in all scenes. data: true in the data, where labels exist. discovery: the teacher
     on the part on which the rule was proposed. undoubted: the teacher without the facts that are likely wrong.
-    tolerance: the violation rate up to which the rule counts as one, what errors explain included. level_p and
-    chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed: both
-    tests passed, corrected for how many rules were tried. examined: candidates of all families. examples and
-    counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes tell, beside the given
-    ones. definition: its thresholds, and why it was chosen, where the rule defines a predicate.
+    tolerance: the violation rate up to which the rule counts as one, what errors explain included. explained: what
+    errors do to a law there. level_p and chance_p: p-values of 'the rate is above the tolerance' and of 'body and head
+    are unrelated'. confirmed: both tests passed, corrected for how many rules were tried. examined: candidates of all
+    families. examples and counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes
+    tell, beside the given ones. definition: its thresholds, and why it was chosen, where the rule defines a predicate.
     """
 
     teacher: Ledger
@@ -263,20 +263,19 @@ class Evidence:
     probes: Probes | None = None
     definition: Definition | None = None
     undoubted: Ledger | None = None
+    explained: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))
         object.__setattr__(self, "confirmed", bool(self.confirmed))
         object.__setattr__(self, "examined", int(self.examined))
-        for name in ("examples", "counterexamples"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "examples", tuple(self.examples))
+        object.__setattr__(self, "counterexamples", tuple(self.counterexamples))
         for name in ("level_p", "chance_p"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else float(value))
+            object.__setattr__(self, name, None if (p := getattr(self, name)) is None else float(p))
         if not 0 <= self.tolerance <= 1:
             raise RulekdError(f"a tolerance of {self.tolerance!r}", hint="Give a violation rate, 0 to 1.")
-        for name in ("level_p", "chance_p"):
-            value = getattr(self, name)
+        for name, value in (("level_p", self.level_p), ("chance_p", self.chance_p)):
             if value is not None and (math.isnan(value) or not 0 <= value <= 1):
                 raise RulekdError(f"{name} is {value!r}", hint="A p-value lies between 0 and 1; None where not tested.")
 
@@ -291,6 +290,12 @@ class Evidence:
         """Whether it was confirmed, and at what tolerance."""
         verdict = "confirmed" if self.confirmed else "not confirmed"
         return f"{verdict} at a tolerance of {percent(self.tolerance)}"
+
+    @property
+    def excess(self) -> float:
+        """Ranks rules, least first: (m r + 2) / (m + 4) - explained, of the rate r in m units (Wilson's middle)."""
+        told = self.undoubted or self.teacher
+        return ((told.rate or 0.0) * told.units + 2) / (told.units + 4) - self.explained
 
     @property
     def citations(self) -> tuple[Citation, ...]:

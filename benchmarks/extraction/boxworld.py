@@ -10,9 +10,8 @@ times and never break it. The facts that are mined are
     crisp       the same network's decisions, as bool.
 
 A candidate counts as found when the confirmed rules entail it. Precision is taken over all candidates found. Rules are
-ranked by how far the upper end of their rate on facts that are not doubted lies above what the system tolerates; a
-candidate takes the rank of its own rule, or of the last of the first rules that entail it; average precision is over
-this ranking.
+ranked by ``evidence.excess``: how much oftener than errors explain they are broken, by estimate. A candidate takes the
+rank of its own rule, or of the last of the first rules that entail it; average precision is over this ranking.
 
     python -m benchmarks.extraction.boxworld --worlds clean noise teacher crisp --scenes 200 1000 --seeds 11 12 13
 """
@@ -176,7 +175,7 @@ class Score:
 
 def judge(graph: KnowledgeGraph, space: Sequence[Candidate], fresh: Facts) -> Score:
     confirmed = [rule for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed]
-    order = sorted(range(len(confirmed)), key=lambda place: _upper(confirmed[place]))
+    order = sorted(range(len(confirmed)), key=lambda place: _excess(confirmed[place]))
     goals = [one for one in space if one.live >= 20]
     known = Entailment([rule.formula for rule in confirmed], [one.formula for one in goals])
     listed = {
@@ -219,11 +218,9 @@ def implications(rule: Rule) -> list[Rule]:
     return [rule]
 
 
-def _upper(rule: Rule) -> tuple[float, float]:
+def _excess(rule: Rule) -> float:
     assert rule.evidence is not None
-    told = rule.evidence.undoubted or rule.evidence.teacher
-    low, high = told.interval or (0.0, 1.0)
-    return high - rule.evidence.tolerance, low
+    return rule.evidence.excess
 
 
 def main() -> None:

@@ -37,7 +37,15 @@ from rulekd.extraction import betting
 from rulekd.extraction.chance import p_values
 from rulekd.extraction.matrices import tallies
 from rulekd.extraction.outvoted import borne_out
-from rulekd.extraction.refutation import clean, explained, one_bodied, refutations, undoubted, unreliable
+from rulekd.extraction.refutation import (
+    as_told,
+    clean,
+    explained,
+    one_bodied,
+    refutations,
+    undoubted,
+    unreliable,
+)
 from rulekd.extraction.source import Source
 from rulekd.extraction.tally import Tally, by_unit, ledger, tallies_of
 from rulekd.facts import Facts
@@ -144,7 +152,9 @@ def confirm(
     judged = [_Candidate(formula) for formula in candidates]
     for place, one in enumerate(judged):
         one.unlabelled = isinstance(one.formula, Under) and not (data and _in_words_of(one.formula, data))
-        one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + explained(one.formula, source))
+        errors = explained(one.formula, source)
+        one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + errors)
+        one.explained = float(min(1.0, errors)) if as_told(one.formula) else 0.0
         one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
     in_teacher = benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
     chance = _chance(candidates, source, bar)
@@ -231,6 +241,7 @@ class _Candidate:
 
     formula: Formula
     tolerance: float = 0.0
+    explained: float = 0.0
     by_teacher: float = 1.0
     by_data: float = 1.0
     refuted: bool = False
@@ -261,6 +272,7 @@ def _evidence(
         discovery=None if bar.exploring else ledger(told.of(~held)),
         undoubted=ledger(said),
         tolerance=one.tolerance,
+        explained=one.explained,
         level_p=one.by_teacher,
         chance_p=chance,
         confirmed=one.confirmed,

@@ -121,7 +121,7 @@ def explained(formula: Formula, source: Source, shown: Mapping[str, float] = Map
     A law of one body atom, or under a transform, is judged on the facts as they are: ``_share_wrong`` of them. Of a law
     of several atoms doubted facts are left out: what remains of each atom's errors, ``residual``, adds up.
     """
-    if not (one_bodied(formula) or isinstance(formula, Under)):
+    if not as_told(formula):
         return sum(max(residual(source.blamed.get(name, 0.0)), shown.get(name, 0.0)) for name in predicates(formula))
     cap = EXPLAINED_CAP_UNDER if isinstance(formula, Under) else EXPLAINED_CAP
     wrong = {name: max(min(source.wrong.get(name, 0.0), cap), shown.get(name, 0.0)) for name in (*source.wrong, *shown)}
@@ -165,6 +165,11 @@ def unreliable(source: Source) -> set[str]:
         return source.errors[name] / max(rarer, 1e-9) if name in source.twinned else source.wrong.get(name, 0.0)
 
     return {name for name, error in source.errors.items() if error > 0 and most(name) > 0.5}
+
+
+def as_told(formula: Formula) -> bool:
+    """Is the law judged on the facts as they are, errors included?"""
+    return one_bodied(formula) or isinstance(formula, Under)
 
 
 def one_bodied(formula: Formula) -> bool:

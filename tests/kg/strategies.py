@@ -243,6 +243,7 @@ def evidences(draw: st.DrawFn, cited: Sequence[str] = ()) -> Evidence:
         draw(st.none() | hunts(cite)),
         draw(st.none() | probes(citations)),
         undoubted=draw(st.none() | ledgers()),
+        explained=draw(_shares),
     )
 
 
