@@ -14,16 +14,8 @@ Y evenly over the places of a pattern:
 
 Where not every grounding may be asked about, both sides stand on the places J at which both may be: n (n - 1) and the
 number of pairs of places in a pattern are those of J. (Exact where J is all pairs of some objects; elsewhere the
-variance is no less than that of facts placed at random in J.) Units are independent, so means and variances add up
-over them; scenes of one unit may be copies, so that their deviations add up. One big graph is served as well. The
-p-value is a bound that holds for any number of scenes, not a normal approximation: a relation on one hub makes T jump
-by hundreds in one renaming of n. With t = T - E T, the variance v_s and the largest rise h_s of each scene,
-
-    P(T - E T >= t)  <=  V / (V + t^2)                                        (Cantelli; V is the sum of the v_s),
-                     <=  min over l of exp(-l t) prod_s (h_s^2 exp(-l v_s / h_s) + v_s exp(l h_s)) / (h_s^2 + v_s).
-
-In the second, each scene stands for the variable of its mean, variance and rise whose tail is heaviest: it takes the
-two values h_s and -v_s / h_s. One scene in which T may jump does not spoil the others, as in Bernstein's inequality.
+variance is no less than that of facts placed at random in J.) The bounds of the p-value are those of
+``rulekd.extraction.moments``; one big graph is served as well.
 
 On very few scenes these bounds find next to nothing: there renamings are drawn as well, and where none of them falls
 further from the mean than a normal variable would, and they spread as far as the exact variance says (which a rare
@@ -37,23 +29,18 @@ objects, so that the numbers are hypergeometric. The least of the three p-values
 A law of one predicate that pairs its facts with each other (asymmetric, total, functional) has no two sides that could
 be unrelated: there chance means that the facts of each scene are placed at random (``placed``).
 
-Sources: Mantel, "The detection of disease clustering and a generalized regression approach", Cancer Research 1967;
-Bennett, "Probability inequalities for the sum of independent random variables", JASA 1962; Boucheron, Lugosi and
-Massart, "Concentration inequalities", 2013, sections 2.2, 2.7 and exercise 2.3.
+Source: Mantel, "The detection of disease clustering and a generalized regression approach", Cancer Research 1967.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.stats import hypergeom, norm
+from scipy.stats import hypergeom
 from torch import Tensor
 
 from kg import Formula
@@ -61,9 +48,9 @@ from kg.formulas import And, Atom, Iff, Implies, Not, Or, Under
 from kg.normal import free_variables
 from rulekd.extraction.fans import is_fan
 from rulekd.extraction.matrices import Batch, stacked
+from rulekd.extraction.moments import Moments
 from rulekd.extraction.products import Dense, Described, Stack
 from rulekd.extraction.sides import Group, Kind, groups
-from rulekd.facts import Facts
 from rulekd.grounding import View
 from rulekd.truth import truth
 
@@ -75,81 +62,6 @@ FEW, CHECKS, FURTHEST, SPREAD = 8, 200, 4.5, 0.6
 #: Pairs expected by chance from which on their number is taken for normal; the lower tail of a Poisson variable is
 #: lighter.
 EXPECTED = 10
-
-
-@dataclass(frozen=True)
-class Moments:
-    """What is seen of T and what renamings make of it, by scene, (B,) float64 each. most: T can be no larger.
-
-    normal: is it known that the sum over scenes has no heavier tail than a normal variable, but for ``jump``: what a
-    single object can add to T.
-    """
-
-    total: Tensor
-    mean: Tensor
-    variance: Tensor
-    most: Tensor
-    normal: bool = False
-    jump: float = 0.0
-
-    def by_unit(self, facts: Facts) -> Moments:
-        """The sums over the scenes of each independent unit, (U,).
-
-        Its scenes may be alike (copies of one room), so that their deviations add up: the variance is at most
-        (sum of the deviations)^2.
-        """
-        if facts.group is None:
-            return self
-        units = facts.units.cpu()
-
-        def summed(values: Tensor) -> Tensor:
-            return torch.zeros(int(units.max()) + 1, dtype=torch.float64).index_add_(0, units, values)
-
-        deviation = summed(self.variance.sqrt())
-        return replace(
-            self, total=summed(self.total), mean=summed(self.mean), variance=deviation**2, most=summed(self.most)
-        )
-
-    def p_value(self, *, expects_more: bool) -> float:
-        """Bound of the probability of so large (so small) a sum when body and head are unrelated.
-
-        >>> one = torch.ones(10, dtype=torch.float64)
-        >>> Moments(9 * one, one, one, 9 * one).p_value(expects_more=True) < 1e-6
-        True
-        """
-        off = float((self.total - self.mean).sum())
-        distance = off if expects_more else -off
-        variance = float(self.variance.sum())
-        if distance <= 0 or variance <= 1e-9 * max(1.0, float(self.total.sum())) ** 2:
-            return 1.0  # every renaming gives the same count: it says nothing
-        if self.normal:
-            # one half: a count jumps by whole numbers
-            return float(norm.sf((distance - 0.5 - self.jump) / variance**0.5))
-        above = self.most - self.mean if expects_more else self.mean
-        cantelli = variance / (variance + distance**2)
-        return min(cantelli, _heaviest(above.numpy(), self.variance.numpy(), distance))
-
-
-def _heaviest(above: NDArray[np.float64], variance: NDArray[np.float64], distance: float) -> float:
-    """The second bound: above, variance (B,) are the largest rise and the variance of each scene's sum.
-
-    Any l gives a bound, so that the minimum need not be found exactly. The exponent falls and rises again; least it is
-    near t / V where rises are small, and where they are large not far beyond what Bennett's inequality finds best.
-    """
-    some = (above > 0) & (variance > 0)
-    h, v = above[some], variance[some]
-    if not some.any():
-        return 1.0
-    rare, usual = np.log(v / (h * h + v)), np.log(h * h / (h * h + v))
-
-    def exponent(log_slope: float) -> float:
-        slope = math.exp(log_slope)
-        return float(np.logaddexp(rare + slope * h, usual - slope * v / h).sum() - slope * distance)
-
-    lean = distance / v.sum()
-    bounds = (math.log(lean) - 5, math.log(lean + math.log1p(h.max() * lean) / h.min()) + 2)
-    best = minimize_scalar(exponent, bounds=bounds, method="bounded", options={"xatol": 0.01})
-    return math.exp(min(0.0, float(best.fun)))
 
 
 def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[float | None]:

@@ -13,7 +13,8 @@ import torch
 import rulekd
 from kg import Atom, parse
 from kg.formulas import walk
-from rulekd.extraction.chance import Moments, closed_form, everywhere, p_by_chance, p_values, placed
+from rulekd.extraction.chance import closed_form, everywhere, p_by_chance, p_values, placed
+from rulekd.extraction.moments import Moments
 from rulekd.extraction.products import Dense
 from rulekd.facts import Facts
 from rulekd.grounding import View
