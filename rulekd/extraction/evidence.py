@@ -67,6 +67,9 @@ UNLABELLED = 0.05
 #: False discovery rates of the two tests.
 LEVEL, CHANCE = 0.05, 0.01
 
+#: Weight of a candidate that is broken on the discovery part as often as is tolerated, or oftener.
+LEAST = 0.1
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -156,7 +159,8 @@ def confirm(
         one.tolerance = bar.tolerance if bar.stated else min(0.99, bar.tolerance + errors)
         one.explained = float(min(1.0, errors)) if as_told(one.formula) else 0.0
         one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
-    in_teacher = benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
+        one.weight = 1.0 if bar.exploring else _promise((told if bar.stated else said)[place].of(~held), one.tolerance)
+    in_teacher = _passed(judged, [one.by_teacher for one in judged])
     chance = _chance(candidates, source, bar)
     related = _related(chance, bar)
     if not bar.stated:
@@ -167,7 +171,7 @@ def confirm(
         in_teacher = _again(judged, said, source, related & in_teacher, related & ~in_teacher, held)
     if data is not None:
         _ask_data(judged, data, related, held, bar)
-    in_deciding = benjamini_hochberg([one.deciding for one in judged], LEVEL)
+    in_deciding = _passed(judged, [one.deciding for one in judged])
     doubtful = unreliable(source)
     for place, one in enumerate(judged):
         one.holds = bool(in_deciding[place]) and not one.refuted
@@ -225,7 +229,7 @@ def _again(
     found = tallies_of([judged[place].formula for place in places], heard, source.trusted_images)
     for place, tally in zip(places, found, strict=True):
         said[place], judged[place].by_teacher = tally, _level(tally.of(held), judged[place].tolerance)
-    return benjamini_hochberg([one.by_teacher for one in judged], LEVEL)
+    return _passed(judged, [one.by_teacher for one in judged])
 
 
 def _stands(cells: Sequence[Tally], bar: Bar) -> bool:
@@ -236,11 +240,12 @@ def _stands(cells: Sequence[Tally], bar: Bar) -> bool:
 
 @dataclass
 class _Candidate:
-    """What is known about one candidate while it is judged. in_data: counted in the labels that speak of it.
-    unlabelled: a law under a transform that no labels speak of."""
+    """What is known about one candidate while it is judged. weight: among those whose level is tested. in_data: counted
+    in the labels that speak of it. unlabelled: a law under a transform that no labels speak of."""
 
     formula: Formula
     tolerance: float = 0.0
+    weight: float = 1.0
     explained: float = 0.0
     by_teacher: float = 1.0
     by_data: float = 1.0
@@ -293,7 +298,7 @@ def _ask_data(
         one.asked_data = clean(one.formula, data)
     if bar.stated:
         return
-    in_data = benjamini_hochberg([one.by_data for one in able], LEVEL)
+    in_data = _passed(able, [one.by_data for one in able])
     laws = (related[places] & (in_data | bar.exploring)).tolist()
     for one, counted_so in zip(able, refutations(formulas, undoubted(formulas, data), data, laws), strict=True):
         if one.asked_data:
@@ -335,6 +340,17 @@ def _level(counted: Tally, tolerance: float) -> float:
     return betting.p_at_most(rates, tolerance) if len(rates) >= MIN_UNITS else 1.0
 
 
+def _promise(discovery: Tally, tolerance: float) -> float:
+    """How much a candidate counts among those whose level is tested: 1 - rate / tolerance on the discovery part."""
+    rate = float(discovery.rates.mean()) if len(discovery.rates) else 0.0
+    return max(LEAST, 1 - rate / max(tolerance, 1e-9))
+
+
+def _passed(judged: Sequence[_Candidate], p_values: Sequence[float]) -> NDArray[np.bool_]:
+    """(K,) bool: the level of which is shown. Weights come from scenes that the p-values do not."""
+    return benjamini_hochberg(p_values, LEVEL, weights=[one.weight for one in judged])
+
+
 def _missed(one: _Candidate, told: Tally, chance: float | None, related: bool) -> str:
     """A candidate that is not listed, and every test that it missed; p-values are those before correction."""
     broken, live = int(told.broken.sum()), int(told.live.sum())
@@ -347,10 +363,14 @@ def _missed(one: _Candidate, told: Tally, chance: float | None, related: bool) -
     return f"'{one.formula}': {broken:,} of {live:,} live groundings break it; its " + ", its ".join(tests)
 
 
-def benjamini_hochberg(p_values: Sequence[float], level: float, tested: int = 0) -> NDArray[np.bool_]:
+def benjamini_hochberg(
+    p_values: Sequence[float], level: float, tested: int = 0, weights: Sequence[float] | None = None
+) -> NDArray[np.bool_]:
     """Which hypotheses are rejected when the share of false rejections is to stay at ``level``.
 
-    tested: how many there were, where only the smallest p-values are given.
+    tested: how many there were, where only the smallest p-values are given. weights: above 0, and not made from the
+    p-values; each p is divided by its weight over their mean (Genovese, Roeder and Wasserman, "False discovery control
+    with p-value weighting", Biometrika 2006).
 
     >>> benjamini_hochberg([0.001, 0.04, 0.9], 0.05).tolist()
     [True, False, False]
@@ -358,6 +378,8 @@ def benjamini_hochberg(p_values: Sequence[float], level: float, tested: int = 0)
     p = np.asarray(p_values, dtype=np.float64)
     if not p.size:
         return np.zeros(0, dtype=np.bool_)
+    if weights is not None:
+        p = p * np.mean(weights) / np.asarray(weights)
     ordered = np.sort(p)
     passed = ordered <= level * np.arange(1, len(p) + 1) / max(len(p), tested)
     cut = ordered[passed.nonzero()[0].max()] if passed.any() else -1.0
