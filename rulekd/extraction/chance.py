@@ -22,9 +22,10 @@ further from the mean than a normal variable would, and they spread as far as th
 renaming that gives a large sum would account for alone), the normal tail is taken, of what is left of T without the
 most that one object can add to it: two hubs meet in one renaming of n, which few draws show.
 
-In a scene of two objects a renaming leaves a symmetric side as it is, and T with it. There the scenes are renamed too,
-all that a scene's head says going to another scene; of each scene one grounding counts, in either order of its two
-objects, so that the numbers are hypergeometric. The least of the three p-values is taken three times.
+In a scene of two objects a renaming leaves a symmetric side as it is, and T with it; so it does wherever a side is the
+same of all objects of a scene. There the scenes are renamed too, all that a scene's head says going to another scene.
+Of each scene one grounding counts, in either order of its two objects, or what is said of all; so that the numbers are
+hypergeometric. The least of the k p-values is taken k times.
 
 A law of one predicate that pairs its facts with each other (asymmetric, total, functional) has no two sides that could
 be unrelated: there chance means that the facts of each scene are placed at random (``placed``).
@@ -35,7 +36,7 @@ Source: Mantel, "The detection of disease clustering and a generalized regressio
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,7 @@ def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View]
         for place, kind, moments in zip(group.places, group.kinds, _of_group(group, view), strict=True):
             more = kind in (Kind.IMPLIES, Kind.IFF)
             inside = moments.by_unit(view.facts).p_value(expects_more=more)
-            found[rest[place]] = _with_pairs(inside, formulas[rest[place]], view)
+            found[rest[place]] = _with_scenes(inside, formulas[rest[place]], view)
     for place in (*alone, *(rest[place] for place in others)):
         formula = formulas[place]
         image = (images or {}).get(str(formula.transform)) if isinstance(formula, Under) else None
@@ -95,7 +96,7 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     alone = _alone(formula) if image is None and _several(view) else None
     if alone is not None:
         inside = placed(*alone, view).by_unit(view.facts).p_value(expects_more=False)
-        return _with_pairs(inside, formula, view)
+        return _with_scenes(inside, formula, view)
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
     if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
@@ -113,7 +114,7 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     partly = bool(view.facts.valid or other.facts.valid)
     moments = closed_form(body.at(where), head.at(where), where.described(), irregular=partly)
     inside = _each(moments, torch.flatten).by_unit(view.facts).p_value(expects_more=expects_more)
-    return _with_pairs(inside, formula, view, image)
+    return _with_scenes(inside, formula, view, image)
 
 
 def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
@@ -188,30 +189,44 @@ def _over_scenes(
     return _drawn(body, head, asked, units, expects_more)
 
 
-def _with_pairs(inside: float, formula: Formula, view: View, image: View | None = None) -> float:
-    """The p-value from inside scenes, joined with those over scenes of two objects for a rule about two.
-
-    Both sides are read at the first object and the second, and at the second and the first, of every such scene.
-    """
-    pairs = (view.facts.objects.sum(1) == 2).nonzero().flatten()
+def _with_scenes(inside: float, formula: Formula, view: View, image: View | None = None) -> float:
+    """The p-value from inside scenes, joined with those over scenes where a renaming of objects tells nothing."""
     sides = two_sides(formula)
-    if not len(pairs) or sides is None:
+    if sides is None:
         return inside
     left, right, expects_more = sides
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
-    if len(shared) != 2:
-        return inside
-    few = view.select(pairs)
-    seen = ((left, few), (right, few if image is None else image.select(pairs)))
-    body, head = (_summed(side, shared, view) > 0 for side, view in seen)
-    asked, units = _asked(seen, shared) > 0, few.facts.units
-    first, second = few.facts.objects.nonzero()[:, 1].reshape(-1, 2).unbind(1)
-    rows = torch.arange(len(pairs), device=first.device)
-    over = [
-        _drawn(body[place], head[place], asked[place], units, expects_more)
-        for place in ((rows, first, second), (rows, second, first))
-    ]
-    return min(1.0, 3 * min(inside, *over))
+    other = view if image is None else image
+    over: list[float] = []
+    pairs = (view.facts.objects.sum(1) == 2).nonzero().flatten()
+    if len(shared) == 2 and len(pairs):
+        over += _over_pairs(((left, view.select(pairs)), (right, other.select(pairs))), shared, expects_more)
+    if inside == 1 and len(view.facts) >= FEW and {*free_variables(formula)} == {*shared}:
+        over += _over_alike(((left, view), (right, other)), shared, expects_more)
+    return min(1.0, (1 + len(over)) * min(inside, *over)) if over else inside
+
+
+def _over_pairs(sides: Sequence[tuple[Formula, View]], shared: tuple[str, ...], expects_more: bool) -> Iterator[float]:
+    """Of scenes of two objects: both sides at the first and the second, and at the second and the first."""
+    body, head = (_summed(side, shared, view) > 0 for side, view in sides)
+    asked, facts = _asked(sides, shared) > 0, sides[0][1].facts
+    first, second = facts.objects.nonzero()[:, 1].reshape(-1, 2).unbind(1)
+    rows = torch.arange(len(facts), device=first.device)
+    for place in ((rows, first, second), (rows, second, first)):
+        yield _drawn(body[place], head[place], asked[place], facts.units, expects_more)
+
+
+def _over_alike(sides: Sequence[tuple[Formula, View]], shared: tuple[str, ...], expects_more: bool) -> Iterator[float]:
+    """Of scenes of which all say the same of all their objects on one side: it is a statement about scenes.
+
+    The other side is whether it is true of any object; of all, where it follows from that statement.
+    """
+    asked = (_asked(sides, shared) > 0).flatten(1)
+    body, head = ((_summed(side, shared, view) > 0).flatten(1) & asked for side, view in sides)
+    alike = [bool((side.any(1) == (side | ~asked).all(1))[asked.any(1)].all()) for side in (body, head)]
+    if any(alike):
+        follows = (head | ~asked).all(1) if expects_more and not alike[1] else head.any(1)
+        yield _drawn(body.any(1), follows, asked.any(1), sides[0][1].facts.units, expects_more)
 
 
 def _drawn(body: Tensor, head: Tensor, asked: Tensor, units: Tensor, expects_more: bool) -> float:

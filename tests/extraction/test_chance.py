@@ -310,3 +310,26 @@ def test_laws_of_symmetric_relations_are_found_in_scenes_of_two_objects() -> Non
     facts = Facts({"touching": far < 0.4, "near": far < 0.6, "apart": far > 0.7})
     found = {rule.text for rule in rulekd.mine(facts).rules() if rule.evidence and rule.evidence.confirmed}
     assert {"touching(a, b) -> near(a, b)", "near(a, b) <-> near(b, a)", "~(apart(a, b) & near(a, b))"} <= found
+
+
+def alike(seed: int, related: bool) -> View:
+    """60 scenes of up to five objects, each indoors or not as a whole, lit or not, and some objects red."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.rand(60, *shape, generator=generator)
+
+    bright, mask = draw(1), draw(5) < 0.8
+    lit = (bright > 0.5).expand(60, 5)
+    indoors = (bright > 0.3 if related else draw(1) > 0.3).expand(60, 5)
+    red = (draw(5) < 0.3) & (lit if related else True)
+    return View(Facts({"lit": lit.clone(), "indoors": indoors.clone(), "red": red}, mask=mask))
+
+
+def test_what_is_the_same_of_all_objects_is_renamed_scene_by_scene() -> None:
+    laws = [parse(text) for text in ("lit(a) -> indoors(a)", "red(a) -> lit(a)", "red(a) -> indoors(a)")]
+    assert max(p or 1 for p in p_values(laws, alike(0, related=True))) < 1e-3
+    heads = [parse(text) for text in ("lit(a) -> red(a)", "~(lit(a) & indoors(a))")]
+    p = torch.tensor([p_values(laws + heads, alike(seed, related=False)) for seed in range(300)])
+    assert ((p < 0.05).double().mean(0) <= 0.05).all()
+    assert (p < 0.5).any(0)[:3].all()
