@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from kg.asked import outside
 from kg.errors import FormulaError
 from kg.formulas import (
     Atom,
@@ -22,7 +23,6 @@ from kg.formulas import (
     Not,
     Same,
     Under,
-    children,
     quantified,
     terms_of,
     walk,
@@ -103,7 +103,7 @@ def statement(formula: Formula, vocabulary: Vocabulary | None = None) -> Stateme
 def _statement(said: Formula, vocabulary: Vocabulary | None) -> Statement:
     names, parts = free_variables(said), list(walk(said))
     transform = str(said.transform) if isinstance(said, Under) else ""
-    vacuous = any(_meaningless(part, vocabulary) for part in _outside(said))
+    vacuous = any(_meaningless(part, vocabulary) for part in outside(said))
     nested = any(isinstance(part, Under) for part in parts[1:])
     if nested or len(names) > MAX_VARIABLES:
         return Statement(names, transform, None, vacuous)
@@ -112,14 +112,6 @@ def _statement(said: Formula, vocabulary: Vocabulary | None) -> Statement:
     except FormulaError:  # more clauses than rules have: neither used nor entailed, as documented
         return Statement(names, transform, None, vacuous)
     return Statement(names, transform, found, vacuous)
-
-
-def _outside(formula: Formula) -> Iterator[Formula]:
-    """The parts that stand in no quantifier: only they decide at which groundings a rule is asked."""
-    yield formula
-    if not isinstance(formula, Exists | ForAll):
-        for part in children(formula):
-            yield from _outside(part)
 
 
 def _clauses(formula: Formula) -> tuple[Clause, ...]:

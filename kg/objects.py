@@ -20,7 +20,7 @@ class Object:
 
     center: metres, in the coordinates of the file. size: full extents in metres along its own axes.
     yaw: radians about the file's z, counter-clockwise seen from above. attributes: numbers, or words for
-    categories such as colour.
+    categories such as colour; NaN is an unknown one of either.
     """
 
     center: Vector = (0.0, 0.0, 0.0)

@@ -11,6 +11,8 @@ known. What follows an ``exists`` is not looked into: with the objects around it
 is spelled, and ``forall`` is the opposite of one. Of a formula with quantifiers is also used what it says without
 (``kg.weakening``). So what is entailed is right, but with quantifiers not all that follows is found. Formulas of more
 than ``kg.grounding.MAX_VARIABLES`` variables or ``kg.normal.MAX_CLAUSES`` clauses are neither used nor entailed.
+
+All this is about worlds where everything is known: a conclusion may fail where a premise is not asked (``kg.worlds``).
 """
 
 from __future__ import annotations

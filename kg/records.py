@@ -79,7 +79,7 @@ def _restore(kind: Any, data: Any, where: str) -> Any:
         return {key: _restore(inside[1], item, f"{where}.{key}") for key, item in data.items()}
     if kind is float:
         if isinstance(data, dict) and data.get("float") in ("inf", "-inf", "nan"):
-            return float(data["float"])
+            return math.nan if data["float"] == "nan" else float(data["float"])  # equal to itself, by identity
         return data if _fits(float, data) else _mismatch(kind, data, where)
     if kind in (int, str, bool):
         return data if _fits(kind, data) else _mismatch(kind, data, where)

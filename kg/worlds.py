@@ -2,10 +2,19 @@
 
 Everything else that reads formulas (tensors, losses, solvers) is tested against this file.
 
-A *grounding* gives each free variable an object. It is valid when the objects are distinct and every atom outside
-quantifiers is valid there: an atom that names an object twice is valid only for predicates with a meaning on the
-diagonal, and a world may list further invalid facts (unlabelled pairs, say). A quantifier runs over objects that are
-distinct from each other and from those of all variables around it; witnesses that make an atom invalid are skipped.
+A *grounding* gives each free variable an object. It is valid, and asked about, when the objects are distinct and every
+atom and comparison outside quantifiers is valid there:
+
+- an atom that names an object twice is valid only for predicates with a meaning on the diagonal, and a world may list
+  further invalid facts (unlabelled pairs, say);
+- a comparison is valid where both its sides are known: no number or category that it reads is unknown, and neither
+  side is undefined, as 0 / 0 is. All connectives are asked alike, so that ``p(a) | mass(a) > 5`` is not asked of an
+  object of unknown mass, whatever p is: what is read decides, and not how it turns out.
+
+A quantifier runs over objects that are distinct from each other and from those of all variables around it; an object
+at which the part may not be asked is no witness and is skipped. So "exists b, c" says that two are known to be so,
+its opposite that two are not, and "forall b" that none is known to be otherwise: a count speaks of what is known,
+``exists`` and ``forall`` stay opposites, and one unknown mass in a room does not leave its rules unasked.
 """
 
 from __future__ import annotations
@@ -17,6 +26,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from kg.asked import always_known
 from kg.errors import FormulaError, RulekdError, unknown
 from kg.formulas import (
     And,
@@ -41,6 +51,7 @@ from kg.formulas import (
     Under,
     Word,
     children,
+    terms_of,
 )
 from kg.normal import free_variables, live
 from kg.objects import IDENTITY, Object, View
@@ -57,7 +68,8 @@ class World:
     size: number of objects, which are 0 .. size - 1. facts: per predicate the tuples of objects for which it holds;
     arity 0 is the empty tuple. diagonal: the predicates with a meaning when an object is named twice.
     invalid: per predicate the tuples about which nothing is known. objects: boxes and attributes, needed by
-    comparisons only. view: rows right, away, up in the coordinates of the objects. numbers: those of the scene itself.
+    comparisons only. view: rows right, away, up in the coordinates of the objects. numbers: those of the scene itself,
+    and its words. NaN is an unknown number or word; so is an attribute that only other objects have.
     placed: are the objects somewhere? The rows of a table have attributes alone.
 
     >>> world = World(3, {"left_of": {(0, 1), (1, 2)}})
@@ -131,9 +143,9 @@ def holds(
 
 
 def valid(formula: Formula, world: World, binding: Binding, views: Mapping[str, World] | None = None) -> bool:
-    """Is this grounding of all free variables valid: distinct objects, and every atom outside quantifiers valid?"""
+    """Is this grounding of all free variables valid: distinct objects, and all outside quantifiers valid and known?"""
     objects = [binding[name] for name in free_variables(formula)]
-    return len(set(objects)) == len(objects) and _atoms_valid(formula, _Scope(world, views or {}), binding)
+    return len(set(objects)) == len(objects) and _asked(formula, _Scope(world, views or {}), binding)
 
 
 def groundings(formula: Formula, world: World, views: Mapping[str, World] | None = None) -> Iterator[dict[str, int]]:
@@ -141,7 +153,7 @@ def groundings(formula: Formula, world: World, views: Mapping[str, World] | None
     names = free_variables(formula)
     for objects in itertools.permutations(range(world.size), len(names)):
         binding = dict(zip(names, objects, strict=True))
-        if _atoms_valid(formula, _Scope(world, views or {}), binding):
+        if _asked(formula, _Scope(world, views or {}), binding):
             yield binding
 
 
@@ -169,7 +181,7 @@ def count(formula: Formula, world: World, views: Mapping[str, World] | None = No
 
 
 def evaluate(term: Term, world: World, binding: Binding) -> float | str:
-    """The value of a term; a word for a categorical attribute."""
+    """The value of a term; a word for a categorical attribute; NaN where it is unknown or undefined."""
     match term:
         case Number(value) | Word(value):
             return value
@@ -181,6 +193,8 @@ def evaluate(term: Term, world: World, binding: Binding) -> float | str:
             return _ARITHMETIC[sign](_number(left, world, binding), _number(right, world, binding))
         case Function(name, terms):
             values = [_number(inner, world, binding) for inner in terms]
+            if any(map(math.isnan, values)):  # min and max of Python may pass over it
+                return math.nan
             return abs(values[0]) if name == "abs" else min(values) if name == "min" else max(values)
 
 
@@ -250,13 +264,17 @@ def _witnesses(
     free = [index for index in range(scope.world.size) if index not in scope.taken]
     for objects in itertools.permutations(free, len(variables)):
         more = {**binding, **dict(zip(variables, objects, strict=True))}
-        if _atoms_valid(part, scope, more):
+        if _asked(part, scope, more):
             yield _Scope(scope.world, scope.views, scope.taken.union(objects)), more
 
 
-def _atoms_valid(formula: Formula, scope: _Scope, binding: Binding) -> bool:
-    """Is every atom outside quantifiers valid?"""
+def _asked(formula: Formula, scope: _Scope, binding: Binding) -> bool:
+    """Is every atom outside quantifiers valid, and every comparison known?"""
     match formula:
+        case Compare():
+            return always_known(formula) or not any(
+                _unknown(evaluate(term, scope.world, binding)) for term in terms_of(formula)
+            )
         case Atom(predicate, arguments):
             item = tuple(binding[name] for name in arguments)
             repeated = len(set(item)) < len(item) and predicate not in scope.world.diagonal
@@ -264,9 +282,9 @@ def _atoms_valid(formula: Formula, scope: _Scope, binding: Binding) -> bool:
         case Exists() | ForAll():
             return True
         case Under(transform, Implies(left, right) | Iff(left, right)):
-            return _atoms_valid(left, scope, binding) and _atoms_valid(right, scope.image(str(transform)), binding)
+            return _asked(left, scope, binding) and _asked(right, scope.image(str(transform)), binding)
         case _:
-            return all(_atoms_valid(part, scope, binding) for part in children(formula))
+            return all(_asked(part, scope, binding) for part in children(formula))
 
 
 def _breaking(formula: Formula, world: World, given: Binding, views: Mapping[str, World]) -> Iterator[dict[str, int]]:
@@ -323,10 +341,16 @@ def _feature(name: str, indices: Tuple, world: World) -> float | str:
                 hint="Give it objects with boxes.",
             )
         return TERMS[name].read(objects, world.view)
-    attributes = objects[0].attributes
-    if len(objects) != 1 or name not in attributes:
-        raise unknown("term", name, (*TERMS, *attributes))
-    return attributes[name]
+    if len(objects) == 1 and name in objects[0].attributes:
+        return objects[0].attributes[name]
+    known = dict.fromkeys(attribute for thing in world.objects for attribute in thing.attributes)
+    if len(objects) != 1 or name not in known:
+        raise unknown("term", name, (*TERMS, *known))
+    return math.nan
+
+
+def _unknown(value: float | str) -> bool:
+    return not isinstance(value, str) and math.isnan(value)
 
 
 def _number(term: Term, world: World, binding: Binding) -> float:
@@ -338,10 +362,13 @@ def _number(term: Term, world: World, binding: Binding) -> float:
 
 def _compare(formula: Compare, world: World, binding: Binding) -> bool:
     left, right = evaluate(formula.left, world, binding), evaluate(formula.right, world, binding)
+    if _unknown(left) or _unknown(right):
+        raise FormulaError(
+            f"'{formula}' reads what is unknown, or undefined as 0 / 0 is, at {dict(binding)}",
+            hint="Ask at valid groundings; kg.worlds.groundings lists them.",
+        )
     if isinstance(left, str) or isinstance(right, str):
         if formula.operator not in ("=", "!=") or type(left) is not type(right):
             raise FormulaError(f"'{formula}' compares {left!r} with {right!r}", hint="Compare words by = or != only.")
         return (left == right) == (formula.operator == "=")
-    if math.isnan(left) or math.isnan(right):
-        raise FormulaError(f"'{formula}' compares a number that is undefined, such as 0 / 0, at {dict(binding)}")
     return _COMPARE[formula.operator](left, right)

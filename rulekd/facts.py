@@ -62,6 +62,8 @@ class Facts:
             if not isinstance(handed, Tensor) and (name or handed is not None):
                 what = f"values of {name!r} are" if name else "mask is"
                 raise RulekdError(f"{what} a {type(handed).__name__}, no tensor", hint="Convert with torch.as_tensor.")
+            if isinstance(handed, Tensor):
+                _check_dense(f"values of {name!r}" if name else "mask", handed)
         batch = next((len(value) for value in self.values.values() if value.dim()), 0)
         objects = self.mask.shape[1] if self.mask is not None else _objects(self.values)
         masked = self.mask is not None
@@ -85,6 +87,7 @@ class Facts:
                     f"validity of {name!r} is a {type(valid).__name__}, no tensor",
                     hint="Convert with torch.as_tensor.",
                 )
+            _check_dense(f"validity of {name!r}", valid)
             if valid.dtype != torch.bool or valid.shape != self.values[name].shape:
                 raise RulekdError(
                     f"validity of {name!r} has shape {tuple(valid.shape)} and type {valid.dtype}; "
@@ -276,6 +279,11 @@ def _told_apart(title: str, given: Sequence[Any] | Tensor) -> tuple[Any, ...]:
 
 def _objects(values: Mapping[str, Tensor]) -> int:
     return next((value.shape[1] for value in values.values() if value.dim() > 1), 0)
+
+
+def _check_dense(what: str, given: Tensor) -> None:
+    if given.layout != torch.strided:
+        raise RulekdError(f"{what}: a tensor of layout {given.layout}", hint="Give a dense one: tensor.to_dense().")
 
 
 def _check(name: str, value: Tensor, batch: int, objects: int, masked: bool) -> None:

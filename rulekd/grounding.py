@@ -9,6 +9,7 @@ How truth is put together from atoms stands in ``rulekd.truth``; here it is deci
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +21,13 @@ import torch
 from torch import Tensor
 
 from kg import FormulaError
+from kg.asked import always_known, outside
 from kg.errors import ArityError, unknown
 from kg.formulas import (
     Arithmetic,
     Atom,
     Compare,
-    Exists,
     Feature,
-    ForAll,
     Formula,
     Function,
     Iff,
@@ -37,7 +37,6 @@ from kg.formulas import (
     Term,
     Under,
     Word,
-    children,
     features,
     terms_of,
 )
@@ -47,7 +46,7 @@ from kg.variables import scope
 from kg.worlds import World
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
-from rulekd.scenes.terms import compare, term
+from rulekd.scenes.terms import compare, known, term
 from rulekd.truth import place, truth
 
 #: Groundings that are held at once; larger batches are counted in parts.
@@ -121,7 +120,9 @@ class View:
                         f"'{wanted}' is no number that the network says, and no scenes were given",
                         hint="Pass scenes=... beside the logits or facts.",
                     )
-                return term(wanted, self.scenes, variables)
+                read = term(wanted, self.scenes, variables)
+                # What is unknown is not asked about, and NaN would be its gradient.
+                return read if always_known(Compare("=", wanted, wanted)) else read.masked_fill(read.isnan(), 0.0)
             case Negative(inner):
                 return -self._term(inner, variables)
             case Arithmetic(sign, left, right):
@@ -143,7 +144,8 @@ class View:
         return self.facts.groundings(variables)
 
     def askable(self, formula: Formula, variables: Sequence[str]) -> Tensor:
-        """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about.
+        """Bool, broadcasting to (B, N, ..., N): every atom outside quantifiers may be asked about, and every number
+        and category that is compared there is known (``kg.worlds`` says what that means).
 
         To be read together with ``groundings``, which rules out padding and objects that are not distinct.
         """
@@ -154,7 +156,23 @@ class View:
             if atom.predicate not in facts.valid and len(set(atom.arguments)) == len(atom.arguments):
                 continue  # any distinct objects will do
             allowed = allowed & place(facts.validity(atom.predicate), atom.arguments, variables)
+        for comparison in outer_comparisons(formula):
+            allowed = allowed & self.known(comparison, variables)
         return allowed
+
+    def known(self, formula: Compare, variables: Sequence[str]) -> Tensor:
+        """Bool, broadcasting to (B, N, ..., N): where both sides of a comparison are known.
+
+        Of one that speaks of the network's own numbers: where all others that it reads are.
+        """
+        everywhere = torch.ones((1,) * (len(variables) + 1), dtype=torch.bool, device=self.facts.objects.device)
+        if self.scenes is None:  # what is read is refused, or is the network's own
+            return everywhere
+        if not self.speaks(formula):
+            return known(formula, self.scenes, variables)
+        read = {one: None for part in terms_of(formula) for one in features(part) if one.name not in self.numbers}
+        parts = [known(Compare("=", one, one), self.scenes, variables) for one in read]
+        return reduce(torch.logical_and, parts, everywhere)
 
 
 _HOLDS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
@@ -241,11 +259,23 @@ def sides(law: Implies | Iff) -> tuple[Formula, Formula]:
 
 def outer_atoms(formula: Formula) -> Iterator[Atom]:
     """The atoms of a formula that stand outside its quantifiers."""
-    if isinstance(formula, Atom):
-        yield formula
-    elif not isinstance(formula, Exists | ForAll):
-        for inner in children(formula):
-            yield from outer_atoms(inner)
+    yield from (part for part in outside(formula) if isinstance(part, Atom))
+
+
+def outer_comparisons(formula: Formula) -> Iterator[Compare]:
+    """The comparisons outside its quantifiers of which something may be unknown."""
+    yield from (part for part in outside(formula) if isinstance(part, Compare) and not always_known(part))
+
+
+def compared(formula: Formula) -> list[tuple[str, Compare]]:
+    """The comparisons that must be known where a rule is asked, each with the name of the view in which it is read.
+
+    The name is the text of a transform; "" is the scene itself.
+    """
+    if not isinstance(formula, Under):
+        return [("", one) for one in dict.fromkeys(outer_comparisons(formula))]
+    left, right = (dict.fromkeys(outer_comparisons(side)) for side in sides(formula.law))
+    return [*(("", one) for one in left), *((str(formula.transform), one) for one in right)]
 
 
 def _check(atom: Atom, facts: Facts) -> None:
@@ -283,11 +313,10 @@ def world(view: View, scene: int) -> World:
         return World(size=len(real), facts=truths, invalid=invalid, diagonal=frozenset(diagonal))
     right, away, up = view.scenes.axes()[scene].tolist()
     numbers: dict[str, float | str] = {
-        name: float(values[scene]) for name, values in view.scenes.scene_numbers.items() if values[scene].isfinite()
+        name: _number(values[scene]) for name, values in view.scenes.scene_numbers.items()
     }
     for name, codes in view.scenes.scene_categories.items():
-        if int(codes[scene]) >= 0:
-            numbers[name] = view.scenes.scene_category_names[name][int(codes[scene])]
+        numbers[name] = _word(codes[scene], view.scenes.scene_category_names[name])
     return World(
         size=len(real),
         facts=truths,
@@ -305,17 +334,25 @@ def _described(scenes: Scenes) -> bool:
     return scenes.center is not None or bool(scenes.numbers or scenes.categories)
 
 
+def _number(value: Tensor) -> float:
+    """Of a scalar; the one NaN that is equal to itself, by identity, where it is unknown."""
+    return math.nan if bool(value.isnan()) else float(value)
+
+
+def _word(code: Tensor, words: tuple[str, ...]) -> float | str:
+    """Of a scalar int64; NaN where it is unknown."""
+    return words[int(code)] if int(code) >= 0 else math.nan
+
+
 def plain_objects(scenes: Scenes, scene: int) -> tuple[Object, ...]:
     """The real objects of one scene as plain boxes with their attributes; without places all at the origin."""
     made = []
     for place_of in scenes.mask[scene].nonzero().flatten().tolist():
         attributes: dict[str, float | str] = {
-            name: float(values[scene, place_of]) for name, values in scenes.numbers.items()
+            name: _number(values[scene, place_of]) for name, values in scenes.numbers.items()
         }
         for name, codes in scenes.categories.items():
-            code = int(codes[scene, place_of])
-            if code >= 0:
-                attributes[name] = scenes.category_names[name][code]
+            attributes[name] = _word(codes[scene, place_of], scenes.category_names[name])
         size = (0.0, 0.0, 0.0) if scenes.size is None else tuple(scenes.size[scene, place_of].tolist())
         center = (0.0, 0.0, 0.0) if scenes.center is None else tuple(scenes.center[scene, place_of].tolist())
         made.append(Object(center, size, float(scenes.headings()[scene, place_of]), attributes))

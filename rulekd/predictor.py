@@ -179,7 +179,8 @@ class Predictor:
                 hint="The fault lies in the module, inputs() or outputs(); the traceback (--debug) shows where.",
             ) from error
         for name in self.vocabulary:
-            if not torch.equal(once[name], again[name]):
+            # what is not asked about may be NaN each time, as what a network says of an object and itself
+            if not torch.allclose(once[name], again[name], rtol=0, atol=0, equal_nan=True):
                 raise RulekdError(
                     f"the network answers differently each time it is asked about {name!r}",
                     hint="Switch off dropout and sampling in eval mode, or fix its random state.",

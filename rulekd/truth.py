@@ -50,14 +50,15 @@ class Reader(Protocol):
         """(B, N, ..., N) bool: where that many variables stand for real and distinct objects."""
 
     def askable(self, formula: Formula, variables: Sequence[str]) -> Tensor:
-        """Bool, broadcasting to (B, N, ..., N): where every atom outside quantifiers may be asked about."""
+        """Bool, broadcasting to (B, N, ..., N): where every atom outside quantifiers may be asked about, and every
+        number and category that is compared there is known."""
 
 
 def truth(formula: Formula, variables: Sequence[str], reader: Reader) -> Tensor:
     """Crisp truth of a formula over the given variables, bool, broadcasting to (B, N, ..., N).
 
     Groundings that are not valid hold an arbitrary value; witnesses of quantifiers are real objects, distinct from
-    each other and from those of all variables around, at which every atom may be asked.
+    each other and from those of all variables around, at which the part may be asked.
     """
     match formula:
         case Atom(_, arguments):

@@ -286,6 +286,22 @@ MINING: dict[str, Row] = {
         "'mirror_x'",
     ),
     "facts that are none": (lambda: rulekd.mine({"near": TWO}), ("a dict",), "rulekd.Facts"),  # type: ignore[arg-type]
+    "one name for all scenes": (
+        lambda: rulekd.mine(Facts({"near": TWO}, names=["room"] * 2)),
+        ("two scenes are named 'room'",),
+        "its own name",
+    ),
+    "sparse facts": (lambda: Facts({"near": TWO.to_sparse()}), ("values of 'near'", "sparse_coo"), "tensor.to_dense()"),
+    "a sparse validity": (
+        lambda: Facts({"near": TWO}, valid={"near": TWO.bool().to_sparse()}),
+        ("validity of 'near'", "sparse_coo"),
+        "tensor.to_dense()",
+    ),
+    "a sparse mask": (
+        lambda: Facts({"near": TWO}, mask=torch.ones(2, 3, dtype=torch.bool).to_sparse()),
+        ("mask", "sparse_coo"),
+        "tensor.to_dense()",
+    ),
     "no facts": (lambda: Facts({}), ("without predicates",), "at least one"),
     "NaN": (lambda: rulekd.mine(Facts({"near": TWO * math.nan})), ("'near' are nan", "scene '0'"), "division by zero"),
     "counts": (lambda: Facts({"near": TWO.long()}), ("'near' have type torch.int64",), "log-odds"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 
 from kg import ArityError, FormulaError, UnknownNameError, parse
 from kg.formulas import Formula
+from kg.normal import free_variables
 from kg.records import plain, restore
-from kg.worlds import World
+from kg.worlds import Count, World
 from kg.worlds import count as count_in_world
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, ground, world
 from rulekd.scenes import Scenes
 from rulekd.truth import place
-from tests.kg.strategies import WORDS, readable, worlds
+from tests.kg.strategies import KINDS, WORDS, readable, worlds
 
 
 def view_of(given_worlds: list[World]) -> View:
@@ -35,28 +37,44 @@ def view_of(given_worlds: list[World]) -> View:
                 repeated = len(set(item)) < len(item) and word.name not in w.diagonal
                 known[(number, *item)] = item not in w.invalid[word.name] and not repeated
         values[word.name], valid[word.name] = truth, known
-    center = torch.zeros(len(given_worlds), size, 3)
+    center, mass = torch.zeros(len(given_worlds), size, 3), torch.full((len(given_worlds), size), torch.nan)
+    kind = torch.full((len(given_worlds), size), -1)
     for number, w in enumerate(given_worlds):
         for place_of, thing in enumerate(w.objects):
             center[number, place_of] = torch.tensor(thing.center)
+            mass[number, place_of] = thing.attributes.get("mass", math.nan)  # type: ignore[assignment] # a number
+            kind[number, place_of] = _code(thing.attributes.get("kind", math.nan))
     names = tuple(f"w{i}" for i in range(len(given_worlds)))
-    scenes = Scenes(mask=mask, center=center, names=names, group=names)
+    light = torch.tensor([float(w.numbers.get("light", math.nan)) for w in given_worlds])
+    asked = torch.tensor([_code(w.numbers.get("asked", math.nan)) for w in given_worlds])
+    scenes = Scenes(
+        mask=mask, center=center, names=names, group=names,
+        numbers={"mass": mass}, categories={"kind": kind}, category_names={"kind": KINDS},
+        scene_numbers={"light": light}, scene_categories={"asked": asked}, scene_category_names={"asked": KINDS},
+    )  # fmt: skip
     return View(Facts(values, mask=mask, valid=valid), scenes)
 
 
-@settings(max_examples=300, deadline=None)
-@given(formula=readable(), drawn=st.lists(worlds(max_size=3), min_size=1, max_size=3))
+def _code(word: float | str) -> int:
+    return KINDS.index(word) if isinstance(word, str) else -1
+
+
+@settings(max_examples=500, deadline=None)
+@given(formula=readable(attributes=True), drawn=st.lists(worlds(max_size=3, attributes=True), min_size=1, max_size=3))
 def test_the_square_commutes(formula: Formula, drawn: list[World]) -> None:
-    live, broken = count(formula, view_of(drawn))
+    """Of attributes that may be unknown, and of quotients that may be undefined, as well."""
+    view = view_of(drawn)
+    live, broken = count(formula, view)
+    valid = ground(formula, view).valid.flatten(1).sum(1) if free_variables(formula) else ground(formula, view).valid
     for number, w in enumerate(drawn):
         truth = count_in_world(formula, w)
-        assert (int(live[number]), int(broken[number])) == (truth.support, truth.violations), (
-            f"{formula} in world {number}"
-        )
+        assert (int(live[number]), int(broken[number]), int(valid[number])) == (
+            truth.support, truth.violations, truth.groundings,
+        ), f"{formula} in world {number}"  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
-@given(drawn=worlds(max_size=3), formula=readable())
+@settings(max_examples=200, deadline=None)
+@given(drawn=worlds(max_size=3, attributes=True), formula=readable(attributes=True))
 def test_a_scene_read_back_as_a_world_counts_the_same(drawn: World, formula: Formula) -> None:
     view = view_of([drawn])
     there_and_back = world(view, 0)
@@ -69,6 +87,15 @@ def test_a_scene_read_back_as_a_world_counts_the_same(drawn: World, formula: For
 @given(before=worlds(size=3), after=worlds(size=3), arrow=st.sampled_from(["<->", "->"]))
 def test_laws_under_a_transform_read_scene_and_image(before: World, after: World, arrow: str) -> None:
     formula = parse(f"under mirror_x: r(a, b) {arrow} s(b, a)")
+    live, broken = count(formula, view_of([before]), {"mirror_x": view_of([after])})
+    truth = count_in_world(formula, before, {"mirror_x": after})
+    assert (int(live[0]), int(broken[0])) == (truth.support, truth.violations)
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=worlds(size=3, attributes=True), after=worlds(size=3, attributes=True))
+def test_laws_under_a_transform_are_asked_where_scene_and_image_are_known(before: World, after: World) -> None:
+    formula = parse('under mirror_x: mass(a) > 0 & r(a, b) <-> kind(b) != "red" & r(a, b)')
     live, broken = count(formula, view_of([before]), {"mirror_x": view_of([after])})
     truth = count_in_world(formula, before, {"mirror_x": after})
     assert (int(live[0]), int(broken[0])) == (truth.support, truth.violations)
@@ -167,10 +194,13 @@ def test_a_scene_read_back_as_a_world_keeps_the_words_and_numbers_of_the_scene()
     )
     view = View(Facts({"target": torch.tensor([[False, True], [True, False]])}, mask=scenes.mask), scenes)
     first, second = world(view, 0), world(view, 1)
-    assert (first.numbers, second.numbers) == ({"light": 0.5, "asked": "desk"}, {})
+    assert (first.numbers, second.numbers) == ({"light": 0.5, "asked": "desk"}, {"light": math.nan, "asked": math.nan})
+    assert restore(World, plain(second), "world") == second
     rule = parse("light() > 0 & target(a) <-> light() > 0 & category(a) = asked()")
     assert count_in_world(rule, first).support == 1 == int(count(rule, view)[0][0])
     assert count_in_world(rule, first).violations == 0 == int(count(rule, view)[1][0])
+    assert count_in_world(rule, second) == Count(0, 0, 0)
+    assert not bool(ground(rule, view).valid[1].any())
 
 
 def test_a_row_read_back_as_a_world_keeps_its_attributes_and_has_no_place() -> None:

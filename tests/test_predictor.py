@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kg import RulekdError, UnknownNameError
 from rulekd.distillation import SoftLabels, Training, distill
+from rulekd.extraction import extract
 from rulekd.predictor import Predictor
 from rulekd.scenes import Scenes, SceneSet
 
@@ -66,3 +67,29 @@ def test_an_answer_that_lacks_a_word_of_the_vocabulary_is_told_so() -> None:
     predictor = Predictor(Says(), {"p": 1}, inputs=lambda some: some["mask"])
     with pytest.raises(UnknownNameError, match="answer lacks 'p', which the vocabulary names; it has q, r"):
         predictor.logits(scenes)
+
+
+class Directions(nn.Module):
+    """Log-odds of a relation by the direction to another object; there is none to itself, and so NaN."""
+
+    def __init__(self, noise: float = 0.0) -> None:
+        super().__init__()
+        self.noise = noise
+
+    def forward(self, center: Tensor) -> dict[str, Tensor]:
+        way = center[:, None] - center[:, :, None]
+        said = 10 * (way / way.norm(dim=-1, keepdim=True))[..., 0]
+        return {"left_of": said + self.noise * torch.randn_like(said)}
+
+
+def test_a_network_that_is_nan_where_nobody_asks_says_the_same_twice() -> None:
+    center = torch.rand(100, 5, 3, generator=torch.Generator().manual_seed(0))
+    some = SceneSet(Scenes(mask=torch.ones(100, 5, dtype=torch.bool), center=center))
+    steady, unsteady = (
+        Predictor(Directions(noise), {"left_of": 2}, inputs=lambda s: s["center"]) for noise in (0.0, 1.0)
+    )
+    steady.dry_run(some)
+    texts = {rule.text for rule in extract(steady, some, families=["algebra"], transforms=()).rules()}
+    assert texts >= {"left_of(a, b) & left_of(b, c) -> left_of(a, c)", "~(left_of(a, b) & left_of(b, a))"}
+    with pytest.raises(RulekdError, match="answers differently each time"):
+        unsteady.dry_run(some)

@@ -8,7 +8,7 @@ always three matrices over (a, b), (a, c), (b, c), and clauses of one shape are 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
 from typing import TypeAlias
@@ -28,12 +28,17 @@ class Source:
     """What a literal reads: an atom or a comparison over the variables a, b, ..., in the scene or in an image of it.
 
     arity: number of object axes; a repeated variable has one. view: the text of the transform whose image is read; ""
-    for the scene itself.
+    for the scene itself. known: it reads where the comparison is known, and not whether it holds. beside: comparisons
+    over the same variables, each with its view; where one of them is not known, the source reads what its literal says
+    (``said``), so that nothing is broken there.
     """
 
     formula: Atom | Compare
     arity: int
     view: str = ""
+    known: bool = False
+    beside: tuple[tuple[str, Compare], ...] = ()
+    said: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,25 @@ class Literal:
         renamed = rename(part, letters)
         assert isinstance(renamed, Compare)
         return cls(Source(renamed, len(axes), view), positive, axes)
+
+    @classmethod
+    def unknown(cls, formula: Compare, variables: tuple[str, ...], view: str) -> Literal:
+        """The literal that is true where the comparison is not known: with it a clause is kept where nobody asks."""
+        told = cls.of(formula, variables, view)
+        assert told is not None, "a comparison is a literal"
+        return cls(replace(told.source, known=True), False, told.axes)
+
+    def asked_beside(self, comparisons: Iterable[Source]) -> Literal:
+        """The same, true where one of some comparisons over its variables is not known."""
+        beside = tuple((one.view, one.formula) for one in comparisons if isinstance(one.formula, Compare))
+        return replace(self, source=replace(self.source, beside=beside, said=self.positive))
+
+    @property
+    def reads(self) -> tuple[tuple[str, Compare], ...]:
+        """The comparisons that must be known where it is asked, in the variables of its source, each with its view."""
+        formula = self.source.formula
+        own = ((self.source.view, formula),) if self.source.known and isinstance(formula, Compare) else ()
+        return own or self.source.beside
 
 
 @lru_cache(maxsize=2**14)
@@ -106,4 +130,4 @@ def _turned(literal: Literal, order: tuple[int, ...]) -> Literal:
         return Literal(_atom(formula.predicate, arguments, literal.source.view), literal.positive, axes)
     renamed = rename(formula, letters)
     assert isinstance(renamed, Compare)
-    return Literal(Source(renamed, len(axes), literal.source.view), literal.positive, axes)
+    return Literal(replace(literal.source, formula=renamed), literal.positive, axes)

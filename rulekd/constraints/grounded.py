@@ -19,7 +19,7 @@ from kg.variables import scope
 from rulekd.constraints.kernel import padded
 from rulekd.constraints.literals import Disjunction, Reader, Views
 from rulekd.constraints.semantics import Semantics
-from rulekd.grounding import outer_atoms, sides
+from rulekd.grounding import outer_atoms, outer_comparisons, sides
 
 #: Groundings that are held at once.
 BLOCK = 2**20
@@ -29,8 +29,8 @@ BLOCK = 2**20
 class Grounded:
     """A rule as a conjunction of disjunctions; its loss is the mean over them of the mean over valid groundings.
 
-    held: numbers of each grounding. width: how many object axes are held at once. plain: no atom outside quantifiers
-    names an object twice.
+    held: numbers of each grounding. width: how many object axes are held at once. plain: outside quantifiers no atom
+    names an object twice, and nothing that is compared may be unknown.
     """
 
     variables: tuple[str, ...]
@@ -53,7 +53,8 @@ class Grounded:
         widths = (scope(formula, len(self.variables)) for part in self.parts for _, formula in part)
         object.__setattr__(self, "width", max(widths, default=0))
         atoms = [atom.arguments for part in self.parts for _, formula in part for atom in outer_atoms(formula)]
-        object.__setattr__(self, "plain", all(len(set(names)) == len(names) for names in atoms))
+        certain = not any(any(outer_comparisons(formula)) for part in self.parts for _, formula in part)
+        object.__setattr__(self, "plain", certain and all(len(set(names)) == len(names) for names in atoms))
 
     def sums(self, semantics: Semantics, views: Views, sharpness: float, *, soft: bool) -> tuple[Tensor, Tensor | None]:
         """(parts, B): sums over valid groundings of the loss, or of the violation; (B,) how many, None = all."""

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from math import perm
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from kg.formulas import Compare
-from rulekd.constraints.clause import LETTERS, Source
+from kg.formulas import Atom, Compare
+from kg.normal import rename
+from rulekd.constraints.clause import LETTERS, Clause, Source
 from rulekd.constraints.coherent import CoherentKernel
 from rulekd.constraints.consistency import ConsistencyKernel
-from rulekd.constraints.grounded import Grounded
+from rulekd.constraints.grounded import Grounded, parts_of
 from rulekd.constraints.kernel import Kernel, padded
 from rulekd.constraints.literals import Views, comparison
 from rulekd.constraints.plan import Backend, Planned, Term
 from rulekd.constraints.programs import Program
 from rulekd.constraints.semantics import Semantics
 from rulekd.facts import Facts
+from rulekd.truth import place
+
+#: Log-odds that no semantics tells from certainty.
+SURE = 1e4
+
+#: The comparisons that must be known where a clause is asked, in the letters of its axes, each with its view.
+Reads: TypeAlias = tuple[tuple[str, Compare], ...]
 
 #: Added before the p-th root, whose slope at 0 is infinite.
 TINY = 1e-12
@@ -37,7 +47,8 @@ class Measured:
 class Bundle:
     """Rules of one meaning, computed by one program.
 
-    root: of their means. terms: (number of its rule, term), in the order in which the program computes them.
+    root: of their means. terms: (number of its rule, term), in the order in which the program computes them. reads: for
+    each term the comparisons that must be known where it is asked.
     """
 
     rules: tuple[str, ...]
@@ -45,6 +56,10 @@ class Bundle:
     program: Program
     root: float
     soft: bool
+    reads: tuple[Reads, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", tuple(_reads(term.clause) for _, term in self.terms))
 
     @classmethod
     def of(
@@ -66,7 +81,7 @@ class Bundle:
         holes = padded(facts.objects)
         sums = self.program(read, facts.objects, holes)
         totals = sums.sum(1, keepdim=True) if runs == 1 else sums.reshape(len(sums), runs, -1).sum(2)
-        means = totals / self._valid(facts.objects, runs, holes, sums.dtype)
+        means = totals / self._valid(views, runs, holes, sums.dtype)
         if self.root != 1:
             means = (means + TINY) ** (1 / self.root)
         given = {
@@ -81,14 +96,23 @@ class Bundle:
         weighted = means * torch.tensor(weights, dtype=means.dtype, device=means.device)[:, None]
         return Measured(self.rules, weighted.new_zeros(len(self.rules), runs).index_add(0, owner, weighted))
 
-    def _valid(self, objects: Tensor, runs: int, holes: bool, kind: torch.dtype) -> Tensor:
+    def _valid(self, views: Views, runs: int, holes: bool, kind: torch.dtype) -> Tensor:
         """(terms, runs or 1), at least 1: how many groundings each term has."""
-        axes = [term.clause.variables for _, term in self.terms]
+        objects, axes = views[""].facts.objects, [term.clause.variables for _, term in self.terms]
         if not holes:
             each = [float(max(1, len(objects) // runs * perm(objects.shape[1], k))) for k in axes]
-            return torch.tensor(each, dtype=kind, device=objects.device)[:, None]
-        count = {k: _groundings(objects, k, runs) for k in set(axes)}
-        return torch.stack([count[k] for k in axes]).to(kind)
+            found = torch.tensor(each, dtype=kind, device=objects.device)[:, None]
+        else:
+            count = {k: _groundings(objects, k, runs) for k in set(axes)}
+            found = torch.stack([count[k] for k in axes]).to(kind)
+        if not any(self.reads):
+            return found
+        asked = {(k, reads): _asked(k, reads, views, runs) for k, reads in zip(axes, self.reads, strict=True) if reads}
+        rows = [
+            found[number].expand(runs) if (some := asked.get((k, reads))) is None else some.to(kind)
+            for number, (k, reads) in enumerate(zip(axes, self.reads, strict=True))
+        ]
+        return torch.stack(rows)
 
     def pulls(self, rule: str, views: Views) -> tuple[float, float]:
         """The gradient of one rule's sums that reaches its negative and its positive literals, by absolute value."""
@@ -173,13 +197,58 @@ def nothing(facts: Facts) -> Tensor:
 
 
 def _read(source: Source, views: Views) -> Tensor:
-    """(B, N, ..., N): log-odds, or bool where it is given; of an atom as a network said it, one axis an argument."""
-    view = views[source.view]
-    if isinstance(source.formula, Compare):
-        variables = tuple(LETTERS[: source.arity])
-        size = view.facts.objects.shape[1]
-        return comparison(source.formula, variables, view).expand(len(view.facts), *(size,) * len(variables))
-    return view.facts.values[source.formula.predicate]
+    """(B, N, ..., N): log-odds, or bool where it is given; of an atom as a network said it, one axis an argument.
+
+    One axis a variable where it stands beside a comparison: it says there what it says of what is not known.
+    """
+    view, variables = views[source.view], tuple(LETTERS[: source.arity])
+    formula, size = source.formula, view.facts.objects.shape[1]
+    shape = (len(view.facts),) + (size,) * source.arity
+    if isinstance(formula, Atom):
+        value = view.facts.values[formula.predicate]
+        if not source.beside:
+            return value
+        value = place(value, formula.arguments, variables)
+    elif source.known:
+        value = view.known(formula, variables)
+    else:
+        value = comparison(formula, variables, view)
+    if source.beside:
+        known = reduce(torch.logical_and, (views[name].known(other, variables) for name, other in source.beside))
+        sure = source.said if value.dtype == torch.bool else SURE if source.said else -SURE
+        value = torch.where(known, value, sure)
+    return value.expand(shape)
+
+
+def _reads(clause: Clause) -> Reads:
+    """The comparisons, in the letters of the clause's axes."""
+    found: dict[tuple[str, Compare], None] = {}
+    for literal in clause.literals:
+        letters = {LETTERS[rank]: LETTERS[axis] for rank, axis in enumerate(literal.axes)}
+        for view, one in literal.reads:
+            renamed = rename(one, letters)
+            assert isinstance(renamed, Compare)
+            found[view, renamed] = None
+    return tuple(found)
+
+
+def _asked(variables: int, reads: Reads, views: Views, runs: int) -> Tensor | None:
+    """(runs,) int64, at least 1: at how many groundings all of the comparisons are known.
+
+    None where they are everywhere, as far as that can be said without a wait for the device.
+    """
+    names = tuple(LETTERS[:variables])
+    facts = views[""].facts
+    ready = not torch.compiler.is_compiling() and facts.objects.device.type == "cpu"
+    if ready and all(bool(views[view].known(one, names).all()) for view, one in reads):
+        return None
+    counts = []
+    for some in parts_of(views, variables):
+        valid = some[""].groundings(variables)
+        for view, one in reads:
+            valid = valid & some[view].known(one, names)
+        counts.append(valid.reshape(len(valid), -1).sum(1))
+    return torch.cat(counts).reshape(runs, -1).sum(1).clamp(min=1)
 
 
 def _groundings(objects: Tensor, variables: int, runs: int) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from kg import FormulaError, Rule, Vocabulary
+from kg.asked import always_known
 from kg.formulas import (
     And,
     AtMostOne,
@@ -30,7 +31,7 @@ from kg.normal import clauses, free_variables
 from rulekd.constraints.clause import Clause, Literal
 from rulekd.constraints.grounded import Grounded
 from rulekd.constraints.semantics import Semantics
-from rulekd.grounding import sides
+from rulekd.grounding import compared, sides
 
 
 class Backend(Enum):
@@ -148,7 +149,14 @@ def _equality(formula: Formula, variables: tuple[str, ...]) -> Term | None:
     left, right = Literal.of(law.left, variables), Literal.of(law.right, variables, view)
     if left is None or right is None or left.axes != right.axes or left == right:
         return None
+    compared = [one.source for one in (left, right) if _uncertain(one.source.formula)]
+    if compared:
+        left, right = left.asked_beside(compared), right.asked_beside(compared)
     return Term(Clause((left, right), len(variables)))
+
+
+def _uncertain(formula: Formula) -> bool:
+    return isinstance(formula, Compare) and not always_known(formula)
 
 
 def _count(formula: Formula, variables: tuple[str, ...]) -> tuple[Term, ...]:
@@ -170,7 +178,11 @@ def _count(formula: Formula, variables: tuple[str, ...]) -> tuple[Term, ...]:
 
 
 def _clauses(formula: Formula, variables: tuple[str, ...]) -> list[Clause] | None:
-    """The clauses that are not true of all distinct objects; None where a law under a transform has others."""
+    """The clauses that are not true of all distinct objects; None where a law under a transform has others.
+
+    All are asked where the whole formula is: whatever they read themselves, they are kept where it reads what is
+    unknown.
+    """
     if isinstance(formula, Under):
         left, right = sides(formula.law)
         body = _disjuncts(left, False, "")
@@ -181,7 +193,8 @@ def _clauses(formula: Formula, variables: tuple[str, ...]) -> list[Clause] | Non
     else:
         simple = _disjuncts(formula, True, "")
         found = [[(part, "") for part in clause] for clause in clauses(formula)] if simple is None else [simple]
-    made = [_clause(parts, variables) for parts in found]
+    unknown = [Literal.unknown(part, variables, view) for view, part in compared(formula)]
+    made = [_clause(parts, variables, unknown) for parts in found]
     return [clause for clause in made if clause is not None]
 
 
@@ -208,8 +221,10 @@ def _disjuncts(formula: Formula, positive: bool, view: str) -> list[tuple[Formul
             return None
 
 
-def _clause(parts: Sequence[tuple[Formula, str]], variables: tuple[str, ...]) -> Clause | None:
-    """None for a clause that distinct objects always fulfil."""
+def _clause(
+    parts: Sequence[tuple[Formula, str]], variables: tuple[str, ...], unknown: Sequence[Literal]
+) -> Clause | None:
+    """None for a clause that distinct objects always fulfil. unknown: what makes any other true as well."""
     literals: dict[Literal, None] = {}
     for part, view in parts:
         inner = part.part if isinstance(part, Not) else part
@@ -222,4 +237,4 @@ def _clause(parts: Sequence[tuple[Formula, str]], variables: tuple[str, ...]) ->
         if Literal(literal.source, not literal.positive, literal.axes) in literals:
             return None
         literals[literal] = None
-    return Clause.of(literals, len(variables))
+    return Clause.of([*literals, *unknown] if literals else [], len(variables))

@@ -92,7 +92,9 @@ class Program:
         return cls(kernel, sharpness, body, tuple(sources), made, tuple(stacks), tuple(order))
 
     def __post_init__(self) -> None:
-        base = [(x.formula.predicate, x.view) if isinstance(x.formula, Atom) else x for x in self.sources]
+        base = [
+            (x.formula.predicate, x.view) if isinstance(x.formula, Atom) and not x.beside else x for x in self.sources
+        ]
         once = list(dict.fromkeys(base))
         self.bases = tuple(self.sources[base.index(one)] for one in once)
         self.tensors = tuple(map(once.index, base))
@@ -101,7 +103,8 @@ class Program:
         _PROGRAMS[self.handle] = self
 
     def __call__(self, read: Sequence[Tensor], objects: Tensor, padded: bool) -> Tensor:
-        """(clauses, B), in ``order``: sums over valid groundings. read: of each base its tensor, (B, N, ..., N).
+        """(clauses, B), in ``order``: sums over valid groundings. read: of each base its tensor, (B, N, ..., N); of
+        an atom one axis an argument, of all else one axis a variable.
 
         objects: (B, N) bool. padded: is any of them False?
         """
@@ -177,7 +180,9 @@ class Program:
             tensor = read[number]
             if order is not None:
                 tensor = tensor.permute(order)
-            elif isinstance(source.formula, Atom) and len(source.formula.arguments) != source.arity:
+            elif (
+                isinstance(source.formula, Atom) and not source.beside and len(source.formula.arguments) != source.arity
+            ):
                 tensor = place(tensor, source.formula.arguments, tuple(LETTERS[: source.arity]))
             found.append(tensor)
         return found
@@ -294,7 +299,7 @@ class Filled:
 
 def _order(source: Source) -> tuple[int, ...] | None:
     """How the axes of its tensor are turned; None where they are not, or where an object stands twice."""
-    letters = source.formula.arguments if isinstance(source.formula, Atom) else ()
+    letters = source.formula.arguments if isinstance(source.formula, Atom) and not source.beside else ()
     order = (0, *(1 + letters.index(x) for x in sorted(letters)))
     return None if len(letters) != source.arity or order == tuple(range(len(order))) else order
 

@@ -12,7 +12,7 @@ from rulekd.extraction import betting
 from rulekd.extraction.discovery import Proposals
 from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
 from rulekd.extraction.outvoted import Outvoted
-from rulekd.extraction.questions import UNKNOWN
+from rulekd.extraction.questions import MOST_UNKNOWN, UNKNOWN, unknown_of
 from rulekd.extraction.refutation import unreliable
 from rulekd.extraction.source import Source
 from rulekd.extraction.stopwatch import Watch
@@ -55,16 +55,17 @@ def misread(facts: Facts) -> list[str]:
 
 
 def lacking(scenes: Scenes | None) -> list[str]:
-    """Numbers that are unknown of something in the scenes that definitions are fitted to."""
+    """Numbers and categories that are unknown of something in the scenes that definitions are fitted to."""
     if scenes is None:
         return []
-    found = [(name, values[scenes.mask], "objects") for name, values in scenes.numbers.items()]
-    found += [(name, values, "scenes") for name, values in scenes.scene_numbers.items()]
+    found = [(name, lost[scenes.mask], "objects") for name, lost in unknown_of(scenes.numbers, scenes.categories)]
+    found += [(name, lost, "scenes") for name, lost in unknown_of(scenes.scene_numbers, scenes.scene_categories)]
     return [
-        f"{name}: unknown (NaN) of {int(values.isnan().sum()):,} of {len(values):,} {what}; definitions are fitted "
-        f"without these, or without {name} where that would leave out more than {percent(UNKNOWN)}: give the values"
-        for name, values, what in found
-        if bool(values.isnan().any())
+        f"{name}: unknown of {int(lost.sum()):,} of {len(lost):,} {what}; what reads it is not asked about these. "
+        f"Definitions read it where that leaves out {percent(UNKNOWN)} at most, or, of what nothing else tells, "
+        f"{percent(MOST_UNKNOWN)}: give the values"
+        for name, lost, what in found
+        if bool(lost.any())
     ]
 
 

@@ -23,9 +23,10 @@ from kg import Atom, Exists, Formula
 from kg.formulas import Compare, Feature, Word, joint
 from kg.negation import complement
 from kg.normal import rename
-from rulekd.extraction.columns import Column, Sites, shared_words
+from rulekd.extraction.columns import Column, Sites
+from rulekd.extraction.words import shared_words
 from rulekd.facts import Facts
-from rulekd.scenes.terms import compare
+from rulekd.scenes.terms import compare, known
 
 #: Objects that are told apart: at least one, two, ..., so many.
 MOST = 3
@@ -106,13 +107,13 @@ def properties(facts: Facts, sites: Sites, variable: str, but: Collection[str]) 
     for name, value in facts.values.items():
         if value.dim() == 2 and name not in but:
             yield from either(Atom(name, (variable,)), facts.crisp(name), facts.validity(name))
-    for name, words in scenes.category_names.items():  # what is unknown is no word, and so unlike each
+    for name, words in scenes.category_names.items():  # what is unknown is neither this word nor another
         codes = scenes.categories[name]
         for place, word in enumerate(words):
-            yield from either(Compare("=", Feature(name, (variable,)), Word(word)), codes == place, scenes.mask)
+            yield from either(Compare("=", Feature(name, (variable,)), Word(word)), codes == place, codes >= 0)
     for name, named in shared_words(scenes):
         same = Compare("=", Feature(name, (variable,)), Feature(named, ()))
-        yield from either(same, compare(same, scenes, (variable,)), scenes.mask)
+        yield from either(same, compare(same, scenes, (variable,)), known(same, scenes, (variable,)))
 
 
 def others(facts: Facts, sites: Sites) -> Tensor:

@@ -12,7 +12,7 @@ from kg import Formula
 from kg.formulas import Under
 from kg.normal import free_variables
 from rulekd.extraction.asking import Asking
-from rulekd.extraction.margins import Answers, Objects, everywhere, margin
+from rulekd.extraction.margins import Answers, Objects, everywhere, known_at, margin
 from rulekd.extraction.space import Space, Values, drawn
 from rulekd.grounding import View, ground, outer_atoms, sides
 from rulekd.scenes import Scenes
@@ -87,7 +87,7 @@ def bound(formula: Formula, objects: Tensor) -> Objects:
 
 
 def valid_at(formula: Formula, answers: Answers, objects: Objects) -> Tensor:
-    """(B,) bool: may every atom outside quantifiers be asked about at this grounding?"""
+    """(B,) bool: may the formula be asked about at this grounding? As ``View.askable`` has it."""
     parts: list[tuple[Formula, View]] = [(formula, answers.view)]
     if isinstance(formula, Under):
         left, right = sides(formula.law)
@@ -97,6 +97,7 @@ def valid_at(formula: Formula, answers: Answers, objects: Objects) -> Tensor:
     for part, view in parts:
         for atom in outer_atoms(part):
             allowed = allowed & view.facts.validity(atom.predicate)[(scene, *(objects[n] for n in atom.arguments))]
+        allowed = allowed & known_at(part, view, {"": scene, **objects})
     return allowed
 
 

@@ -38,6 +38,7 @@ from kg.formulas import (
 from kg.negation import complement, oriented
 from kg.normal import free_variables
 from kg.terms import TERMS
+from rulekd.extraction.words import shared_words, worded
 from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare, term
 
@@ -250,10 +251,12 @@ def product(one: Base, two: Base) -> Base:
     return Base(Arithmetic("*", one.term, two.term), values, dimension, one.attribute)
 
 
-def simple_columns(found: Sequence[Base], sites: Sites, paired: Collection[Term] | None = None) -> list[Column]:
+def simple_columns(
+    found: Sequence[Base], sites: Sites, paired: Collection[Term] | None = None, *, bags: bool = False
+) -> list[Column]:
     """Columns of one number, of two numbers of one dimension, and equalities: what most definitions need.
 
-    paired: the numbers of which pairs are formed; None = all.
+    paired: the numbers of which pairs are formed; None = all. bags: the sites are looked through for a witness.
     """
     made = [single(one) for one in found]
     joined = [one for one in found if paired is None or one.term in paired]
@@ -263,7 +266,7 @@ def simple_columns(found: Sequence[Base], sites: Sites, paired: Collection[Term]
     made += [ratio(one, two) for one, two in pairs if one.positive and two.positive]
     made += list(_relative(found))
     made += list(_margins(found))
-    made += list(equalities(found, sites))
+    made += list(equalities(found, sites, bags=bags))
     return [column for column in made if _tells(column)]
 
 
@@ -294,23 +297,30 @@ def midway_columns(found: Sequence[Base]) -> list[Column]:
     return [column for column in made if _tells(column)]
 
 
-def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
-    """Same word, this word, this whole number: columns that are true or not."""
+def equalities(found: Sequence[Base], sites: Sites, *, bags: bool = False) -> Iterator[Column]:
+    """Same word, this word, this whole number: columns that are true or not.
+
+    Categories that are unknown at some site are left out, as numbers are. bags: they are not, since what is unknown is
+    no witness that a category is this one.
+    """
     scenes, variables = sites.scenes, sites.variables
-    for name, words in scenes.category_names.items():
+    categories, of_scene = (
+        (scenes.category_names, scenes.scene_category_names) if bags else worded(scenes, sites.scene, sites.objects)
+    )
+    for name, words in categories.items():
         for one, two in combinations(variables, 2):
             yield truth(Compare("=", Feature(name, (one,)), Feature(name, (two,))), sites, 2)
         for variable in variables:
             for word in words:
                 yield truth(Compare("=", Feature(name, (variable,)), Word(word)), sites, 1)
-    for name, words in scenes.scene_category_names.items():
+    for name, words in of_scene.items():
         for word in words:
             yield truth(Compare("=", Feature(name, ()), Word(word)), sites, 1)
     for name, named in shared_words(scenes):
-        for variable in variables:
+        for variable in variables if name in categories and named in of_scene else ():
             yield truth(Compare("=", Feature(name, (variable,)), Feature(named, ())), sites, 2)
-    for one, two in combinations(scenes.category_names, 2):
-        if set(scenes.category_names[one]) & set(scenes.category_names[two]):
+    for one, two in combinations(categories, 2):
+        if set(categories[one]) & set(categories[two]):
             for variable in variables:
                 yield truth(Compare("=", Feature(one, (variable,)), Feature(two, (variable,))), sites, 3)
     numbers = [each for each in found if each.attribute and _whole(each.values)]
@@ -325,14 +335,6 @@ def equalities(found: Sequence[Base], sites: Sites) -> Iterator[Column]:
         yield Column(
             "truth", formula, None, (first.values == second.values).astype(np.float64), _joint(first, second), ""
         )
-
-
-def shared_words(scenes: Scenes) -> Iterator[tuple[str, str]]:
-    """(attribute of objects, attribute of the scene) where a scene names a kind of object: most words are the same."""
-    for name, words in scenes.category_names.items():
-        for named, others in scenes.scene_category_names.items():
-            if 2 * len(set(words) & set(others)) >= max(1, len(others)):
-                yield name, named
 
 
 def truth(formula: Compare, sites: Sites, size: int) -> Column:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kg import Formula, Implies
 from kg.formulas import And, Arithmetic, Compare, Number
 from kg.negation import oriented
-from rulekd.extraction.questions import Question, told
+from rulekd.extraction.questions import Question, asked, told
 
 #: Broken by more of the true groundings than this it is no condition.
 BROKEN = 0.02
@@ -24,7 +24,7 @@ def conditions(question: Question, body: Formula) -> Iterator[Implies]:
         weaker = without_number(part)
         if weaker is None:
             continue
-        broken = question.truth & ~told(weaker, question.sites)
+        broken = question.truth & asked(weaker, question.sites) & ~told(weaker, question.sites)
         if broken.sum() <= BROKEN * question.truth.sum():
             yield Implies(question.atom, weaker)
 

@@ -27,13 +27,23 @@ from rulekd.extraction.columns import (
     product_columns,
     simple_columns,
 )
-from rulekd.extraction.definitions import bare_objects, drawn, fronts, gathered, proposal, rising_printed
+from rulekd.extraction.definitions import bare_objects, drawn, fronts, gathered, lacks, proposal, rising_printed
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Sample, cuts
 from rulekd.extraction.made_rows import bisected, joined, mixed
-from rulekd.extraction.printing import judged
+from rulekd.extraction.printing import EFFECT, judged
 from rulekd.extraction.quantified import left_out, object_classes, scene_classes
-from rulekd.extraction.questions import ENOUGH, Printed, Question, at, best, known_sites, sites_of
+from rulekd.extraction.questions import (
+    ENOUGH,
+    MOST_UNKNOWN,
+    UNKNOWN,
+    Printed,
+    Question,
+    at,
+    best,
+    known_sites,
+    sites_of,
+)
 from rulekd.extraction.sums import weighted_sums
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -72,6 +82,13 @@ def _rows(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]
     if scenes is None or not bare_objects(scenes) or not names or not (scenes.numbers or scenes.categories):
         return
     given = {each[0].atom: each for each in _told_rows(facts, scenes, names)}
+    if lacks(scenes):
+        enough = {atom.predicate for atom, (_, printed, _) in given.items() if best(printed) >= ENOUGH}
+        poor = [name for name in names if name not in enough]
+        for question, printed, columns in _told_rows(facts, scenes, poor, most=MOST_UNKNOWN):
+            before = given.get(question.atom, (question, [], 0))
+            if best(printed) > best(before[1]) + EFFECT:
+                given[question.atom] = question, printed, columns + before[2]
     asked = seen.ask is not None and scenes.mask.shape[1] == 1 and not scenes.tensors
     if not (asked and seen.everything):
         for each in given.values():
@@ -87,15 +104,20 @@ def _rows(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]
     whole = Scenes.cat(lots)
     # Rows near the boundary say where it runs; how much a formula tells is judged by rows as they are met.
     for question, printed, columns in _told_rows(joined(said, told, whole), whole, told, len(scenes) + len(made)):
-        plain = [judged(question, one.body, one.literals) for one in given[question.atom][1]]
-        yield question, rising_printed([*printed, *plain]), columns, len(whole) - len(scenes)
+        _, told_before, searched = given[question.atom]
+        plain = [judged(question, one.body, one.literals) for one in told_before]
+        # Where what they were found in is unknown of many rows, it may be no column here.
+        yield question, rising_printed([*printed, *plain]), columns or searched, len(whole) - len(scenes)
 
 
 def _told_rows(
-    facts: Facts, scenes: Scenes, names: Sequence[str], first: int | None = None
+    facts: Facts, scenes: Scenes, names: Sequence[str], first: int | None = None, most: float = UNKNOWN
 ) -> Iterator[tuple[Question, list[Printed], int]]:
-    """(question, front, number of columns) of every class. first: the rows after so many only direct the sums."""
-    sites = known_sites(sites_of(facts, scenes, ("a",)))
+    """(question, front, number of columns) of every class. first: the rows after so many only direct the sums.
+
+    most: share of the rows that may be left out for what is unknown of them.
+    """
+    sites = known_sites(sites_of(facts, scenes, ("a",)), most)
     read = bases(sites)
     many = len(read) > MAX_ATTRIBUTES
     all_simple = [] if many else simple_columns(read, sites)

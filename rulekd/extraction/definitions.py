@@ -7,7 +7,7 @@ read back, and its truth in the scenes is what is scored, chosen and judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,20 @@ from rulekd.extraction.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
 from rulekd.extraction.growth import Grown, conjunctions, front, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
-from rulekd.extraction.questions import Printed, Question, at, extra_errors, known_sites, narrowed, sites_of
+from rulekd.extraction.questions import (
+    ENOUGH,
+    MOST_UNKNOWN,
+    UNKNOWN,
+    Printed,
+    Question,
+    at,
+    best,
+    extra_errors,
+    known_sites,
+    narrowed,
+    sites_of,
+    unknown_of,
+)
 from rulekd.extraction.slants import joined, sharpened, slanted
 from rulekd.extraction.superlatives import superlatives
 from rulekd.scenes import Scenes
@@ -47,18 +60,31 @@ VARIABLES = ("a", "b")
 
 
 def definitions(seen: Discovery) -> Proposals:
-    """For each predicate the shortest formula in geometry and attributes that tells it as well as any found."""
-    found: list[tuple[Formula, bool]] = []
-    about: dict[Formula, Definition] = {}
-    examined, untold = 0, []
+    """For each predicate the shortest formula in geometry and attributes that tells it as well as any found.
+
+    It is searched where what is known of nearly all objects is known. What that does not tell is searched again where
+    more is known, be it of fewer objects; rules are asked about no others.
+    """
+    told: dict[str, tuple[Question, list[Printed], int]] = {}
+    examined = 0
     for question, columns in seen.watch.while_time("definitions", questions(seen)):
         examined += len(columns)
-        printed = fronts(question, columns)
-        best = max((one.fidelity for one in printed), default=0.0)
-        if best < WORTH_SHOWING:
-            untold.append(f"{question.atom.predicate} ({percent(best)})")
+        told[question.atom.predicate] = question, fronts(question, columns), len(columns)
+    if seen.scenes is not None and lacks(seen.scenes):
+        enough = {name for name, (_, printed, _) in told.items() if best(printed) >= ENOUGH}
+        for question, columns in seen.watch.while_time("definitions", questions(seen, MOST_UNKNOWN, enough)):
+            examined += len(columns)
+            name, printed = question.atom.predicate, fronts(question, columns)
+            if best(printed) > best(told[name][1] if name in told else ()) + EFFECT:
+                told[name] = question, printed, len(columns)
+    found: list[tuple[Formula, bool]] = []
+    about: dict[Formula, Definition] = {}
+    untold = []
+    for question, printed, count in told.values():
+        if best(printed) < WORTH_SHOWING:
+            untold.append(f"{question.atom.predicate} ({percent(best(printed))})")
         if printed:
-            formula, known, worth = proposal(question, printed, len(columns))
+            formula, known, worth = proposal(question, printed, count)
             found.append((formula, worth))
             about[formula] = known
             assert isinstance(formula, Iff)
@@ -89,15 +115,32 @@ def bare_objects(scenes: Scenes) -> bool:
     return scenes.center is None and scenes.size is None
 
 
-def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
-    """Every predicate that is now true and now false, with the columns that it may be told by."""
+def lacks(scenes: Scenes) -> bool:
+    """Is a number or a category unknown of some object or scene?"""
+    found = [lost & scenes.mask for _, lost in unknown_of(scenes.numbers, scenes.categories)]
+    found += [lost for _, lost in unknown_of(scenes.scene_numbers, scenes.scene_categories)]
+    return any(bool(lost.any()) for lost in found)
+
+
+def questions(
+    seen: Discovery, most: float = UNKNOWN, but: Collection[str] = ()
+) -> Iterator[tuple[Question, list[Column]]]:
+    """Every predicate that is now true and now false, with the columns that it may be told by.
+
+    most: share of the sites that may be left out for what is unknown there. but: predicates that are not asked about.
+    """
     facts, scenes = seen.said, seen.scenes
     if scenes is None:
         return
     for arity in sorted(seen.arities() & ({2} if bare_objects(scenes) else {1, 2})):
         variables = VARIABLES[:arity]
-        names = [name for name, value in facts.values.items() if value.dim() == arity + 1]
-        sites = known_sites(sites_of(facts, scenes, variables))
+        names = [name for name, value in facts.values.items() if value.dim() == arity + 1 and name not in but]
+        if not names:
+            continue
+        whole = sites_of(facts, scenes, variables)
+        sites = known_sites(whole, most)
+        if most != UNKNOWN and len(sites.scene) == len(known_sites(whole).scene):
+            continue
         columns = [*simple_columns(bases(sites), sites), *superlatives(sites)]
         if not columns:
             continue
@@ -171,19 +214,19 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     comparisons with one of n numbers, log2(2 M n) bits, and an error about log2(n / errors) + log2(e) bits to list
     (the shortest description of the truth is sought; Quinlan and Rivest 1989). columns: M.
     """
-    best = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
-    if question.given and best.fidelity == 1:
-        return best, f"{_literals(best)}: exact, and the facts are given"
-    sites, wrong, true = len(question.truth), int((best.told ^ question.truth).sum()), int(question.truth.sum())
+    first = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
+    if question.given and first.fidelity == 1:
+        return first, f"{_literals(first)}: exact, and the facts are given"
+    sites, wrong, true = len(question.truth), int((first.told ^ question.truth).sum()), int(question.truth.sum())
     price = np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e))
     for one in printed:
-        if one is best:
+        if one is first:
             return one, f"{_literals(one)}: no other formula found has fewer errors"
-        extra, error = extra_errors(question, one, best)
-        cost = price * (best.literals - one.literals) / true
+        extra, error = extra_errors(question, one, first)
+        cost = price * (first.literals - one.literals) / true
         if extra <= max(error, EFFECT, cost):
             return one, (
-                f"{_literals(one)}: {best.literals} save {extra:.2%} errors, as a share of true groundings; a "
+                f"{_literals(one)}: {first.literals} save {extra:.2%} errors, as a share of true groundings; a "
                 f"difference of {max(error, EFFECT, cost):.2%} could be chance, or is not worth a longer formula"
             )
     raise AssertionError("the best formula is one of them")

@@ -21,6 +21,7 @@ from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor, labels_as_facts
 from rulekd.scenes import SceneSet
+from rulekd.scenes.objects import check_names_differ
 from rulekd.scenes.transforms import unacted
 
 
@@ -57,6 +58,7 @@ def mine(
                 f"{what} are a {type(given).__name__}", hint="Give rulekd.Facts({'left_of': tensor, ...})."
             )
     _check_known("values", facts)
+    check_names_differ(facts.names or ())
     notes: tuple[str, ...] = ()
     if labels is not None:
         labels, notes = matched(labels, facts)

@@ -17,7 +17,7 @@ from kg.terms import TERMS
 from rulekd.extraction.columns import Sites, Values
 from rulekd.extraction.disjunctions import Bools
 from rulekd.extraction.printing import EFFECT
-from rulekd.extraction.questions import fidelity, sites_of, told
+from rulekd.extraction.questions import asked, fidelity, sites_of, told
 from rulekd.extraction.thresholds import gap, interval
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -79,7 +79,7 @@ def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Ans
     left, body = formula.left, formula.right
     *words, atom = left.parts if isinstance(left, And) else (left,)
     assert isinstance(atom, Atom)
-    here, there = _seen(confirmation, atom, words), _seen(discovery, atom, words)
+    here, there = _seen(confirmation, atom, words, body), _seen(discovery, atom, words, body)
     if here is None or there is None:
         return known
     said = told(body, here.sites, confirmation.facts)
@@ -99,7 +99,7 @@ def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Ans
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A predicate at n sites of one part."""
+    """A predicate at n sites of one part, at which its definition is asked."""
 
     facts: Facts
     sites: Sites
@@ -107,7 +107,7 @@ class Seen:
     units: NDArray[np.int64]
 
 
-def _seen(answers: Answers, atom: Atom, words: Sequence[Formula]) -> Seen | None:
+def _seen(answers: Answers, atom: Atom, words: Sequence[Formula], body: Formula) -> Seen | None:
     facts = answers.facts
     scenes = Scenes(mask=facts.objects) if answers.scenes is None else answers.scenes
     if not len(facts):
@@ -115,7 +115,8 @@ def _seen(answers: Answers, atom: Atom, words: Sequence[Formula]) -> Seen | None
     sites = sites_of(facts, scenes, atom.arguments)
     kept = sites.read(facts.validity(atom.predicate)) > 0
     for word in words:
-        kept &= told(word, sites, facts)
+        kept &= asked(word, sites) & told(word, sites, facts)
+    kept &= asked(body, sites)
     sites = sites.at(kept.nonzero()[0])
     true = sites.read(facts.crisp(atom.predicate)) > 0
     return Seen(facts, sites, true, facts.units.cpu().numpy()[sites.scene.cpu().numpy()])

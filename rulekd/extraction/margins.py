@@ -42,7 +42,7 @@ from kg.formulas import (
 )
 from kg.normal import free_variables, rename
 from rulekd.facts import log_odds
-from rulekd.grounding import View, outer_atoms, sides
+from rulekd.grounding import View, outer_atoms, outer_comparisons, sides
 from rulekd.scenes.scenes import Scenes
 from rulekd.scenes.terms import compare, term
 
@@ -168,7 +168,7 @@ class _Margins:
 
     def witnessed(self, bound: Sequence[str], part: Formula, view: View, objects: Objects) -> tuple[Tensor, Tensor]:
         """Margins of a quantified part, one more axis a bound variable at the end, and where its witnesses count:
-        at real objects, distinct from those of all variables around, at which every atom may be asked."""
+        at real objects, distinct from those of all variables around, at which the part may be asked."""
         fresh: dict[str, str] = {}
         for name in bound:
             new = name
@@ -191,9 +191,28 @@ class _Margins:
         for atom in outer_atoms(part):
             where = tuple(inner[name] for name in ("", *atom.arguments))
             counts = counts & view.facts.validity(atom.predicate)[where]
+        counts = counts & known_at(part, view, inner)
         made, counts = torch.broadcast_tensors(self.of(part, view, inner), counts)  # type: ignore[no-untyped-call] # torch's own
         shape = torch.broadcast_shapes(made.shape, *(index.shape for index in inner.values()))  # type: ignore[no-untyped-call] # torch's own
         return made.expand(shape), counts.expand(shape)
+
+
+def known_at(formula: Formula, view: View, objects: Objects) -> Tensor:
+    """Bool, in the common shape of ``objects``: is all known that is compared outside quantifiers?
+
+    objects: with the scene's number under the empty name.
+    """
+    known = torch.ones((), dtype=torch.bool, device=objects[""].device)
+    for one in outer_comparisons(formula):
+        names = free_variables(one)
+        known = known & _laid(view.known(one, names), view, names, objects)
+    return known
+
+
+def _laid(values: Tensor, view: View, names: Sequence[str], objects: Objects) -> Tensor:
+    """What broadcasts to (B, N, ..., N), axes as the names, at these objects."""
+    size = view.facts.objects.shape
+    return values.expand(size[0], *(size[1],) * len(names))[tuple(objects[name] for name in ("", *names))]
 
 
 def _atom(atom: Atom, view: View, objects: Objects) -> Tensor:
@@ -208,11 +227,10 @@ def _comparison(formula: Compare, view: View, objects: Objects) -> Tensor:
     """Signed like the truth of the comparison, also where the two sides are equal, undefined or words."""
     if view.scenes is None:
         raise FormulaError(f"'{formula}' speaks of geometry, and no scenes were given", hint="Give the scenes.")
-    names, size = free_variables(formula), view.facts.objects.shape
-    where = tuple(objects[name] for name in ("", *names))
+    names = free_variables(formula)
 
     def read(values: Tensor) -> Tensor:
-        return values.expand(size[0], *(size[1],) * len(names))[where]
+        return _laid(values, view, names, objects)
 
     truth = read(compare(formula, view.scenes, names))
     sure = torch.where(truth, CERTAIN, -CERTAIN)

@@ -15,7 +15,7 @@ from kg.formulas import And, Or
 from rulekd.extraction.columns import Column
 from rulekd.extraction.disjunctions import Bools, Cut, Disjunction, Sample
 from rulekd.extraction.growth import Grown, improve, rising
-from rulekd.extraction.questions import Printed, Question, extra_errors, fidelity, told
+from rulekd.extraction.questions import Printed, Question, asked, extra_errors, fidelity, told
 from rulekd.extraction.thresholds import EDGE, equally_good, simplest
 from rulekd.facts import Facts
 
@@ -142,8 +142,8 @@ def _open(columns: Sequence[Column], formula: Disjunction, number: int, place: i
 
 def judged(question: Question, body: Formula, literals: int, facts: Facts | None = None) -> Printed:
     """A formula, and what its text says at the sites of a question. facts: where its atoms are read."""
-    said = told(body, question.sites, facts)
-    return Printed(body, literals, said, fidelity(said, question.truth))
+    said, may = told(body, question.sites, facts), asked(body, question.sites)
+    return Printed(body, literals, np.where(may, said, question.truth), fidelity(said[may], question.truth[may]))
 
 
 def _round_thresholds(columns: Sequence[Column], grown: Grown, truth: Bools) -> dict[tuple[int, int], float]:

@@ -102,7 +102,7 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
         return [], 0
     here = np.unique(sites.scene.cpu().numpy())
     read = bases(sites)
-    columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate})]
+    columns = [*simple_columns(read, sites, bags=count > 0), *atoms(facts, sites, {question.atom.predicate})]
     if count == 0:
         columns += amounts(facts, sites, {question.atom.predicate})
     if count == 3:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from kg import Atom, Formula, Iff, parse
 from kg.formulas import joint
@@ -15,15 +16,17 @@ from kg.variables import scope
 from rulekd.extraction.columns import Column, Sites
 from rulekd.extraction.disjunctions import Bools, macro_f1
 from rulekd.facts import Facts
-from rulekd.grounding import BLOCK, View
+from rulekd.grounding import BLOCK, View, outer_comparisons
 from rulekd.scenes import Scenes
+from rulekd.scenes.terms import known
 from rulekd.truth import truth
 
 #: Groundings that thresholds are fitted on, and formulas are chosen on, at most.
 FITTED = 40_000
 
-#: Share of the sites that may be left out for a number that is unknown there.
-UNKNOWN = 0.1
+#: Share of the sites that may be left out for a number or a category that is unknown there; and for a predicate that
+#: is not told at the others.
+UNKNOWN, MOST_UNKNOWN = 0.1, 0.75
 
 #: Fidelity from which on nothing more complicated is tried.
 ENOUGH = 0.995
@@ -51,7 +54,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Printed:
-    """A formula as it is printed, and what it says: (n,) bool at the sites of its question."""
+    """A formula as it is printed, and what it says: (n,) bool at the sites of its question.
+
+    Where it may not be asked, ``told`` is the truth: no error is made there, and fidelity is counted elsewhere.
+    """
 
     body: Formula
     literals: int
@@ -68,20 +74,27 @@ def sites_of(facts: Facts, scenes: Scenes, variables: tuple[str, ...], seed: int
     return Sites(scenes, variables, where[:, 0], where[:, 1:].T)
 
 
-def known_sites(sites: Sites) -> Sites:
-    """The sites at which every number is known that is known nearly everywhere; the other numbers stay unknown there.
+def known_sites(sites: Sites, most: float = UNKNOWN) -> Sites:
+    """The sites at which each attribute is known that is known nearly everywhere; the others stay unknown there.
 
-    Numbers are taken in, those known of most sites first, as long as no more than UNKNOWN of the sites are lost.
+    Numbers and categories are taken in, those known of most sites first, as long as no more than ``most`` of the sites
+    are lost. So a comparison is fitted, and its fidelity told, where it may be asked (``kg.worlds``).
     """
     scenes, lost = sites.scenes, torch.zeros_like(sites.scene, dtype=torch.bool)
-    lacking = [values.isnan()[sites.scene] for values in scenes.scene_numbers.values()]
-    for values in scenes.numbers.values():
-        missing = [values.isnan()[sites.scene, objects] for objects in sites.objects]
+    lacking = [values[sites.scene] for _, values in unknown_of(scenes.scene_numbers, scenes.scene_categories)]
+    for _, values in unknown_of(scenes.numbers, scenes.categories):
+        missing = [values[sites.scene, objects] for objects in sites.objects]
         lacking += [torch.stack(missing).any(0)] if missing else []
     for one in sorted(lacking, key=lambda one: int(one.sum())):
-        if int((lost | one).sum()) <= UNKNOWN * len(lost):
+        if int((lost | one).sum()) <= most * len(lost):
             lost = lost | one
     return sites.at((~lost).cpu().numpy().nonzero()[0]) if bool(lost.any()) else sites
+
+
+def unknown_of(numbers: Mapping[str, Tensor], categories: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Each attribute's name, and where it is unknown: bool, in the shape of its values. Padding counts as it is."""
+    yield from ((name, values.isnan()) for name, values in numbers.items())
+    yield from ((name, codes < 0) for name, codes in categories.items())
 
 
 def told(body: Formula, sites: Sites, facts: Facts | None = None) -> Bools:
@@ -99,6 +112,14 @@ def told(body: Formula, sites: Sites, facts: Facts | None = None) -> Bools:
         part = view if step >= len(mask) else view.select(index)
         said[here] = some.read(truth(read, sites.variables, part)) > 0
     return said
+
+
+def asked(body: Formula, sites: Sites) -> Bools:
+    """(n,) bool: where all is known that the formula compares outside its quantifiers."""
+    found = np.ones(len(sites.scene), dtype=np.bool_)
+    for one in outer_comparisons(body):
+        found &= sites.read(known(one, sites.scenes, sites.variables)) > 0
+    return found
 
 
 def fidelity(said: Bools, true: Bools) -> float:

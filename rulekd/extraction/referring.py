@@ -31,7 +31,7 @@ from kg.formulas import Compare, Feature, Word
 from kg.normal import free_variables, rename
 from kg.tables import percent
 from rulekd.extraction.amounts import Property
-from rulekd.extraction.columns import Column, Sites, bases, shared_words, simple_columns
+from rulekd.extraction.columns import Column, Sites, bases, simple_columns
 from rulekd.extraction.definitions import drawn, gathered, proposal, rising_printed, sampled
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
@@ -40,9 +40,10 @@ from rulekd.extraction.growth import Grown, front, promise
 from rulekd.extraction.orders import anchors_of, detours, kinds_of, orders
 from rulekd.extraction.printing import EFFECT, as_good, judged
 from rulekd.extraction.quantified import atoms, existing
-from rulekd.extraction.questions import ENOUGH, Printed, Question, best, narrowed, sites_of
+from rulekd.extraction.questions import ENOUGH, Printed, Question, best, known_sites, narrowed, sites_of
 from rulekd.extraction.superlatives import LARGEST
 from rulekd.extraction.thresholds import equally_good
+from rulekd.extraction.words import shared_words
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare
@@ -188,7 +189,7 @@ def _told(seen: Discovery, name: str, words: _Words, scenes: Scenes, brief: bool
         order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(0))[:room].sort().values
         chosen = chosen[order.to(chosen.device)]
     facts, scenes = seen.said.select(chosen), scenes.select(chosen)
-    sites = sites_of(facts, scenes, ("a",))
+    sites = known_sites(sites_of(facts, scenes, ("a",)))
     kept = (sites.read(facts.validity(name)) > 0).nonzero()[0]
     true = sites.read(facts.crisp(name)) > 0
     if not MIN_SUPPORT <= int(true[kept].sum()) < len(kept):
@@ -318,6 +319,7 @@ def _around(
     variables = ("a", "b", "c")[: 1 + len(anchors)]
     sites = Sites(some.scenes, variables, some.scene[bag], torch.cat([some.objects[0][bag][None], where[:, 1:].T]))
     read = bases(sites)
-    columns = [*simple_columns(read, sites), *atoms(facts, sites, {question.atom.predicate}), *detours(read)]
+    spoken = atoms(facts, sites, {question.atom.predicate})
+    columns = [*simple_columns(read, sites, bags=True), *spoken, *detours(read)]
     columns = [one for one in columns if "a" in free_variables(one.literal(True, 0.0))]
     return _Search(columns, sampled(question, searched, columns, bag.cpu().numpy()), anchors) if columns else None

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kg.asked import always_known, outside
 from kg.errors import ArityError, FormulaError, unknown
 from kg.formulas import Atom, Compare, Exists, ForAll, Formula, Iff, predicates, walk
 from kg.normal import free_variables
 from rulekd.scenes.scenes import Scenes
-from rulekd.scenes.terms import compare
-from rulekd.truth import real_groundings, truth
+from rulekd.scenes.terms import compare, known
+from rulekd.truth import place, real_groundings, truth
 
 #: Groundings that are held at once; more scenes are labelled in parts.
 BLOCK = 2**22
@@ -27,12 +28,15 @@ def relabelled(scenes: Scenes, definitions: Mapping[str, Formula], given: Scenes
     """The scenes with the labels that the definitions give, in their order; all other labels are dropped.
 
     given: scenes of the same objects whose labels are read where a definition speaks of a predicate that is itself
-    not defined; the scenes' own labels, when unsaid. The diagonal and padding are False.
+    not defined; the scenes' own labels, when unsaid. The diagonal and padding are False. Where a definition reads a
+    number, a category or a label that is unknown, its label is unknown (``label_valid``).
     """
     parsed = {name: _parsed(name, formula) for name, formula in definitions.items()}
     order = _in_order(parsed)
     read = (given or scenes).labels
+    valid = (given or scenes).label_valid
     made: dict[str, list[Tensor]] = {name: [] for name in order}
+    asked: dict[str, list[Tensor]] = {name: [] for name in order}
     width = scenes.mask.shape[1]
     deepest = max((_depth(formula) for formula in definitions.values()), default=0)
     step = max(1, BLOCK // max(1, width**deepest))
@@ -40,20 +44,28 @@ def relabelled(scenes: Scenes, definitions: Mapping[str, Formula], given: Scenes
         rows = torch.arange(first, min(first + step, len(scenes)), device=scenes.device)
         part = scenes.select(rows)
         labels = {name: value.index_select(0, rows) for name, value in read.items()}
+        certain = {name: value.index_select(0, rows) for name, value in valid.items()}
         for name in order:
             atom, body = parsed[name]
             real = real_groundings(part.mask, len(atom.arguments))
-            labels[name] = truth(body, atom.arguments, _Labels(part, labels)) & real
+            reader = _Labels(part, labels, certain)
+            may = reader.askable(body, atom.arguments).expand_as(real)
+            labels[name] = truth(body, atom.arguments, reader) & real & may
+            certain[name] = may
             made[name].append(labels[name])
-    return scenes.with_labels({name: torch.cat(made[name]) for name in definitions})
+            asked[name].append(may)
+    told = {name: torch.cat(parts) for name, parts in asked.items()}
+    lacking = {name: told[name] for name in definitions if len(scenes) and not bool(told[name].all())}
+    return scenes.with_labels({name: torch.cat(made[name]) for name in definitions}, lacking)
 
 
 @dataclass(frozen=True)
 class _Labels:
-    """Atoms are read from labels, comparisons from the scenes."""
+    """Atoms are read from labels, comparisons from the scenes. valid: where the labels are known."""
 
     scenes: Scenes
     labels: Mapping[str, Tensor]
+    valid: Mapping[str, Tensor]
 
     def atom(self, atom: Atom) -> Tensor:
         if atom.predicate not in self.labels:
@@ -72,7 +84,13 @@ class _Labels:
         return real_groundings(self.scenes.mask, variables)
 
     def askable(self, formula: Formula, variables: Sequence[str]) -> Tensor:
-        return torch.ones((1,) * (len(variables) + 1), dtype=torch.bool, device=self.scenes.device)
+        allowed = torch.ones((1,) * (len(variables) + 1), dtype=torch.bool, device=self.scenes.device)
+        for part in outside(formula):
+            if isinstance(part, Compare) and not always_known(part):
+                allowed = allowed & known(part, self.scenes, variables)
+            elif isinstance(part, Atom) and part.predicate in self.valid:
+                allowed = allowed & place(self.valid[part.predicate], part.arguments, variables)
+        return allowed
 
 
 def check_definitions(definitions: Mapping[str, Formula]) -> None:

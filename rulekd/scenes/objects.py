@@ -82,7 +82,7 @@ def tabulate(
         raise RulekdError("there are no scenes", hint="Give at least one scene of at least one object.")
     records = [_record(scene, number) for number, scene in enumerate(scenes)]
     titles = tuple(names) if names is not None else tuple(str(r.get("name", i)) for i, r in enumerate(records))
-    _names_differ(titles)
+    check_names_differ(titles)
     rows = [_objects(record, title) for record, title in zip(records, titles, strict=True)]
     width = max(len(row) for row in rows)
     mask = np.zeros((len(rows), width), dtype=bool)
@@ -133,7 +133,8 @@ def _record(scene: GivenScene, number: int) -> Mapping[str, Any]:
     return scene
 
 
-def _names_differ(titles: tuple[str, ...]) -> None:
+def check_names_differ(titles: Sequence[str]) -> None:
+    """Raise where two scenes have one name, by which examples cite them."""
     if len(set(titles)) != len(titles):
         seen: set[str] = set()
         twice = next(title for title in titles if title in seen or seen.add(title))  # type: ignore[func-returns-value] # add returns None on purpose

@@ -17,6 +17,7 @@ from kg.errors import ArityError, RulekdError
 from kg.formulas import Formula, Transform
 from kg.predicates import Predicate, Vocabulary
 from rulekd.scenes.definitions import relabelled
+from rulekd.scenes.objects import check_names_differ
 from rulekd.scenes.parts import check_part, parts_of
 from rulekd.scenes.points import with_points
 from rulekd.scenes.readers import Content, read, write
@@ -46,10 +47,7 @@ class SceneSet:
         if self.scenes.device.type != "cpu":
             object.__setattr__(self, "scenes", self.scenes.to("cpu"))
         self.scenes.check()
-        if len(set(self.scenes.names)) != len(self.scenes):
-            names = list(self.scenes.names)
-            twice = next(name for place, name in enumerate(names) if name in names[:place])
-            raise RulekdError(f"two scenes are named {twice!r}", hint="Give each scene its own name.")
+        check_names_differ(self.scenes.names)
         labelled = {name: value.dim() - 1 for name, value in self.scenes.labels.items()}
         words = self.vocabulary if self.vocabulary is not None else Vocabulary(labelled)
         for name, arity in labelled.items():

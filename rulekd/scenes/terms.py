@@ -15,8 +15,9 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
+from kg.asked import always_known
 from kg.errors import ArityError, FormulaError, unknown
-from kg.formulas import Arithmetic, Compare, Feature, Function, Negative, Number, Term, Word
+from kg.formulas import Arithmetic, Compare, Feature, Function, Negative, Number, Term, Word, terms_of
 from kg.terms import TERMS as PLAIN
 from rulekd.scenes.scenes import Scenes
 from rulekd.truth import along
@@ -44,12 +45,37 @@ def term(wanted: Term, scenes: Scenes, variables: Sequence[str]) -> Tensor:
 def compare(formula: Compare, scenes: Scenes, variables: Sequence[str]) -> Tensor:
     """Truth of a comparison, bool, broadcasting to (B, N, ..., N). Exact: no tolerance beyond what the formula says.
 
-    An unknown number (NaN) or category satisfies != only.
+    To be read where ``known`` says so: of an unknown number or category it is False, with != as well.
+
+    >>> scenes = Scenes.from_objects([[{"kind": "cup"}, {"kind": None}]])
+    >>> alike, unlike = (Compare(sign, Feature("kind", ("a",)), Word("cup")) for sign in ("=", "!="))
+    >>> compare(alike, scenes, ("a",)).tolist(), compare(unlike, scenes, ("a",)).tolist()
+    ([[True, False]], [[False, False]])
+    >>> known(unlike, scenes, ("a",)).tolist()
+    [[True, False]]
     """
     left, right = _value(formula.left, scenes, variables), _value(formula.right, scenes, variables)
     if isinstance(left, _Words) or isinstance(right, _Words):
         return _compare_words(formula, left, right)
-    return _COMPARE[formula.operator](left, right)
+    held = _COMPARE[formula.operator](left, right)
+    if formula.operator == "!=" and not always_known(formula):  # NaN is unlike every number
+        return held & ~left.isnan() & ~right.isnan()
+    return held
+
+
+def known(formula: Compare, scenes: Scenes, variables: Sequence[str]) -> Tensor:
+    """Bool, broadcasting to (B, N, ..., N): where both sides are known, as ``kg.worlds`` has it.
+
+    A side is unknown where a number or category that it reads is, and where it is undefined, as 0 / 0 is.
+    """
+    if always_known(formula):
+        return torch.ones((1,) * (len(variables) + 1), dtype=torch.bool, device=scenes.device)
+    left, right = (_value(part, scenes, variables) for part in terms_of(formula))
+    return _given(left) & _given(right)
+
+
+def _given(value: Tensor | _Words) -> Tensor:
+    return value.numbers >= 0 if isinstance(value, _Words) else ~value.isnan()
 
 
 class _Words:
@@ -121,8 +147,8 @@ def _compare_words(formula: Compare, left: Tensor | _Words, right: Tensor | _Wor
         # one word may have different numbers in two attributes; a word that the left one lacks equals nothing there
         table = [left.names.index(name) if name in left.names else -2 for name in right.names]
         numbers = torch.tensor([*table, -2], device=numbers.device)[numbers]
-    equal = (left.numbers == numbers) & (left.numbers >= 0)
-    return equal if formula.operator == "=" else ~equal
+    equal = left.numbers == numbers
+    return (equal if formula.operator == "=" else ~equal) & (left.numbers >= 0) & (right.numbers >= 0)
 
 
 class _Laid:

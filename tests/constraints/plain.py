@@ -46,7 +46,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """Probabilities by predicate, of the real objects of one scene, and their x."""
+    """Probabilities by predicate, of the real objects of one scene, and their x, or mass; NaN is unknown."""
 
     chances: Mapping[str, Tensor]
     size: int
@@ -73,6 +73,7 @@ def degree(
             return chance if positive else 1 - chance
         case Compare():
             left, right = (scene.x[binding[term.arguments[0]]] for term in (formula.left, formula.right))  # type: ignore[union-attr] # x(a) only
+            assert not math.isnan(left + right), "what is unknown is not asked about"
             return float({"<": left < right, "<=": left <= right}[formula.operator] == positive)
         case Same(left_name, right_name):
             return float((binding[left_name] == binding[right_name]) == positive)
@@ -103,29 +104,37 @@ def degree(
 def witnesses(
     bound: Sequence[str], part: Formula, scene: Scene, binding: Mapping[str, int]
 ) -> Iterator[dict[str, int]]:
-    """Further distinct objects at which no atom names an object twice."""
+    """Further distinct objects at which the part may be asked."""
     free = [index for index in range(scene.size) if index not in binding.values()]
     for objects in itertools.permutations(free, len(bound)):
         more = dict(zip(bound, objects, strict=True))
-        if askable(part, {**binding, **more}):
+        if askable(part, scene, {**binding, **more}):
             yield more
 
 
-def askable(formula: Formula, binding: Mapping[str, int]) -> bool:
-    """Does no atom outside quantifiers name an object twice?"""
+def askable(formula: Formula, scene: Scene, binding: Mapping[str, int]) -> bool:
+    """Does no atom outside quantifiers name an object twice, and is all known that is compared there?"""
     if isinstance(formula, Atom):
         return len(set(formula.arguments)) == len(formula.arguments)
-    return isinstance(formula, Exists | ForAll) or all(askable(inner, binding) for inner in children(formula))
+    if isinstance(formula, Compare):
+        read = [term.arguments[0] for term in (formula.left, formula.right)]  # type: ignore[union-attr] # x(a) only
+        return not any(math.isnan(scene.x[binding[name]]) for name in read)
+    return isinstance(formula, Exists | ForAll) or all(askable(inner, scene, binding) for inner in children(formula))
 
 
-def mean_loss(formula: Formula, scenes: Sequence[Scene], meaning: Meaning) -> tuple[float, float]:
-    """(loss, violation): means over all valid groundings of all scenes; 0 where there is none."""
+def mean_loss(
+    formula: Formula, scenes: Sequence[Scene], meaning: Meaning, asked: Formula | None = None
+) -> tuple[float, float]:
+    """(loss, violation): means over all valid groundings of all scenes; 0 where there is none.
+
+    asked: a formula over the same variables at whose valid groundings it is asked instead.
+    """
     losses, violations = [], []
     names = free_variables(formula)
     for scene in scenes:
         for objects in itertools.permutations(range(scene.size), len(names)):
             binding = dict(zip(names, objects, strict=True))
-            if askable(formula, binding):
+            if askable(asked or formula, scene, binding):
                 truth = degree(formula, scene, binding, meaning)
                 losses.append(meaning.loss(truth))
                 violations.append(1 - truth)

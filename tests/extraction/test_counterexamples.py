@@ -115,6 +115,26 @@ def test_quantifiers_counts_comparisons_and_images_are_hunted(law: str) -> None:
             assert any(title.startswith(law[6:13]) for title, _ in one.margins), "the image is told apart"
 
 
+def test_where_something_is_unknown_nothing_is_broken() -> None:
+    """A network that takes what is unknown for heavy; it errs about light things that lie to the right."""
+
+    class Weighs(torch.nn.Module):
+        def forward(self, center: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
+            right = torch.relu(center[..., 0] - 0.8)
+            return {"heavy": 40 * (torch.nan_to_num(weight, 1.0) - 0.5) + 400 * right}
+
+    scenes = uniform_scenes(40, 3, 0).scenes
+    weight = torch.rand(40, 3, generator=torch.Generator().manual_seed(0)).masked_fill(torch.arange(3) == 1, math.nan)
+    teacher = Predictor(Weighs(), {"heavy": 1}, inputs=lambda s: (s["center"], s["weight"]))
+    some = SceneSet(replace(scenes, numbers={"weight": weight}))
+    law = "heavy(a) -> weight(a) > 0.5 | x(a) > 0.7"
+    assert hunt(teacher, some, law, Effort(tries=200, steps=10)).hunt.broken == 0
+    assert hunt(teacher, some, "heavy(a) -> (exists b: weight(b) > -1)", Effort(tries=99, steps=5)).hunt.broken == 0
+    found = hunt(teacher, some, "heavy(a) -> weight(a) > 0.5", Effort(tries=200, steps=10))
+    assert found.hunt.broken > 0
+    assert all(dict(one.cited.binding)["a"] != 1 for one in found.hunt.found)
+
+
 def test_a_rule_about_the_scene_as_a_whole() -> None:
     class Crowded(torch.nn.Module):
         def forward(self, center: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -296,3 +296,65 @@ def truths(network: rulekd.Predictor, formula: Iff, scenes: SceneSet) -> tuple[n
     assert isinstance(formula.left, Atom)
     sites = sites_of(facts, scenes.scenes, ("a", "b"))
     return told(formula.right, sites), sites.read(facts.crisp(formula.left.predicate)) > 0
+
+
+def rooms_of_things(share: float) -> tuple[Scenes, dict[str, torch.Tensor]]:
+    """(scenes, truth): things with a mass and a kind, each unknown of a share of them; the truth knows all."""
+    generator = torch.Generator().manual_seed(11)
+    mass = 100 * torch.rand(300, 5, generator=generator)
+    kind = torch.randint(4, (300, 5), generator=generator)
+    lost = torch.rand(2, 300, 5, generator=generator) < share
+    scenes = boxes(
+        300,
+        5,
+        numbers={"mass": mass.masked_fill(lost[0], torch.nan)},  # type: ignore[arg-type] # fields of Scenes by name
+        categories={"kind": kind.masked_fill(lost[1], -1)},  # type: ignore[arg-type]
+        category_names={"kind": ("cup", "desk", "lamp", "sofa")},  # type: ignore[arg-type]
+    )
+    truth = {"heavier": mass[:, :, None] > mass[:, None] + 10, "desk": kind == 1, "no_desk": kind != 1}
+    return scenes, truth
+
+
+@pytest.mark.parametrize("share", [0.03, 0.3])
+def test_what_is_unknown_is_no_exception_to_a_definition(share: float) -> None:
+    """Who says what is so of things that the scenes know less of is not told to be wrong about those."""
+    scenes, truth = rooms_of_things(share)
+    graph, read = told_by_one_who_knows(scenes, truth)
+    rules = {rule.formula.left: rule for rule in graph.rules() if isinstance(rule.formula, Iff)}
+    assert {str(atom): str(rule.formula.right) for atom, rule in rules.items()} == {  # type: ignore[union-attr]
+        "heavier(a, b)": "mass(a) - mass(b) >= 10",
+        "desk(a)": 'kind(a) = "desk"',
+        "no_desk(a)": 'kind(a) != "desk"',
+    }
+    known = ~scenes.numbers["mass"].isnan()
+    asked = known[:, :, None] & known[:, None] & ~torch.eye(5, dtype=torch.bool)
+    for rule in rules.values():
+        assert rule.evidence is not None
+        assert rule.evidence.definition is not None
+        assert rule.evidence.confirmed
+        assert (rule.evidence.violations, rule.evidence.definition.fidelity) == (0, 1.0)
+    heavier = rules[Atom("heavier", ("a", "b"))].evidence
+    assert heavier is not None
+    assert heavier.support == int((truth["heavier"] & asked)[read].sum())
+    notes = [note for note in graph.notes if ": unknown of " in note]
+    assert [note.split(":")[0] for note in notes] == ["mass", "kind"]
+
+
+def test_what_is_unknown_of_nearly_all_is_read_by_no_definition() -> None:
+    scenes, truth = rooms_of_things(0.9)
+    assert not list(told_by_one_who_knows(scenes, truth)[0].rules())
+
+
+def told_by_one_who_knows(scenes: Scenes, truth: dict[str, torch.Tensor]) -> tuple[kg.KnowledgeGraph, list[int]]:
+    """The definitions of a network that knows the truth about each scene by its name, and the scenes that were read."""
+
+    class Knows(torch.nn.Module):
+        def forward(self, asked: Scenes) -> dict[str, torch.Tensor]:
+            rows = [int(name) for name in asked.names]
+            return {name: 20 * (2.0 * held[rows] - 1) for name, held in truth.items()}
+
+    teacher = rulekd.Predictor(Knows(), {name: held.dim() - 1 for name, held in truth.items()}, inputs=lambda s: (s,))
+    scene_set = SceneSet(scenes)
+    unread = set(scene_set.part("test").scenes.names)
+    read = [row for row, name in enumerate(scenes.names) if name not in unread]
+    return rulekd.extract(teacher, scene_set, families=["definitions"]), read

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from kg import parse
 from kg.formulas import Formula, Iff, Implies, Transform, Under
 from kg.normal import free_variables
+from rulekd.extraction.attempts import valid_at
 from rulekd.extraction.margins import Answers, everywhere, margin
 from rulekd.facts import Facts
 from rulekd.grounding import View, ground
-from tests.kg.strategies import readable
+from rulekd.scenes import Scenes
+from tests.kg.strategies import KINDS, readable
 from tests.scenes.made import random_scenes
 
 ARITIES = {"p": 1, "q": 1, "r": 2, "s": 2, "t": 0}
@@ -46,9 +48,41 @@ def assert_signed_like_the_truth(formula: Formula, answers: Answers) -> None:
     assert torch.equal((made <= 0) & grounding.valid, grounding.broken)
 
 
-@given(readable(), st.integers(0, 1000))
+@given(readable(attributes=True), st.integers(0, 1000))
 def test_the_sign_is_the_truth(formula: Formula, seed: int) -> None:
-    assert_signed_like_the_truth(formula, said(seed))
+    """Of attributes that may be unknown as well: a witness at which one is does not count."""
+    answers = said(seed)
+    assert_signed_like_the_truth(formula, replace(answers, view=replace(answers.view, scenes=attributed(seed))))
+
+
+@given(readable(attributes=True), st.integers(0, 1000))
+def test_a_grounding_is_valid_alone_as_it_is_among_all(formula: Formula, seed: int) -> None:
+    answers = replace(said(seed), view=replace(said(seed).view, scenes=attributed(seed)))
+    names = free_variables(formula)
+    valid = ground(formula, answers.view).valid
+    order = torch.rand(3, 4, generator=torch.Generator().manual_seed(seed)).argsort(1)
+    objects = {name: order[:, place] for place, name in enumerate(names)}
+    real = answers.view.groundings(len(names))[(torch.arange(3), *objects.values())]
+    assert torch.equal(valid_at(formula, answers, objects) & real, valid[(torch.arange(3), *objects.values())])
+
+
+def attributed(seed: int) -> Scenes:
+    """Random scenes with the attributes that readable formulas speak of, a fifth of them unknown."""
+    generator, scenes = torch.Generator().manual_seed(seed), random_scenes(3, 4, seed)
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.randint(-1, 3, shape, generator=generator)
+
+    mass, light = (value.double().masked_fill(value < 0, torch.nan) for value in (some(3, 4), some(3)))
+    return replace(
+        scenes,
+        numbers={"mass": mass},
+        categories={"kind": some(3, 4).clamp_max(1).masked_fill(~scenes.mask, -1)},
+        category_names={"kind": KINDS},
+        scene_numbers={"light": light},
+        scene_categories={"asked": some(3).clamp_max(1)},
+        scene_category_names={"asked": KINDS},
+    )
 
 
 @given(readable(max_leaves=3), readable(max_leaves=3), st.sampled_from([Iff, Implies]), st.integers(0, 1000))

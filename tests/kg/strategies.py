@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from hypothesis import strategies as st
@@ -57,6 +59,9 @@ from kg.worlds import World
 
 #: The words that the small worlds speak. Small on purpose: every world of two or three objects can be listed.
 WORDS = Vocabulary({"p": 1, "q": 1, "r": 2, "s": 2, "t": 0})
+
+#: What the objects of small worlds are, and what is asked for in one, where they have attributes.
+KINDS = ("red", "blue")
 
 #: Few, so that they are quick to draw and often meet: near words of the language, near each other, odd.
 names = st.sampled_from(
@@ -124,21 +129,42 @@ def formulas(draw: st.DrawFn) -> Formula:
     return law if kind == "under" else draw(_compound(st.just(law) | _plain, names))
 
 
-def _literals(with_numbers: bool, quantified: bool) -> st.SearchStrategy[Formula]:
+def _literals(with_numbers: bool, quantified: bool, attributes: bool) -> st.SearchStrategy[Formula]:
     atoms = st.one_of(
         *(st.builds(Atom, st.just(word.name), st.tuples(*[variables] * word.arity)) for word in WORDS.values()),
         st.builds(Same, variables, variables) if quantified else st.nothing(),
     )
     if not with_numbers:
         return atoms
-    numbers = st.one_of(
+    numbers: st.SearchStrategy[Term] = st.one_of(
         st.builds(Feature, st.just("x"), st.tuples(variables)), st.builds(Number, st.sampled_from([0.0, 1.0]))
     )
-    return st.one_of(atoms, st.builds(Compare, st.sampled_from(COMPARISONS), numbers, numbers))
+    if not attributes:
+        return st.one_of(atoms, st.builds(Compare, st.sampled_from(COMPARISONS), numbers, numbers))
+    mass = st.builds(Feature, st.just("mass"), st.tuples(variables))
+    numbers = st.one_of(
+        numbers,
+        mass,
+        st.just(Feature("light", ())),
+        st.builds(Arithmetic, st.sampled_from(OPERATORS), mass, numbers),
+        st.builds(Function, st.sampled_from(["min", "max"]), st.tuples(numbers, mass)),
+    )
+    words: st.SearchStrategy[Term] = st.one_of(
+        st.builds(Feature, st.just("kind"), st.tuples(variables)),
+        st.just(Feature("asked", ())),
+        st.builds(Word, st.sampled_from([*KINDS, "green"])),
+    )
+    return st.one_of(
+        atoms,
+        st.builds(Compare, st.sampled_from(COMPARISONS), numbers, numbers),
+        st.builds(Compare, st.sampled_from(["=", "!="]), words, words),
+    )
 
 
-def readable(*, max_leaves: int = 6, numbers: bool = True, quantified: bool = True) -> st.SearchStrategy[Formula]:
-    """Formulas over ``WORDS``, which every world of ``worlds`` can read."""
+def readable(
+    *, max_leaves: int = 6, numbers: bool = True, quantified: bool = True, attributes: bool = False
+) -> st.SearchStrategy[Formula]:
+    """Formulas over ``WORDS``, which every world of ``worlds`` can read. attributes: those of worlds that have some."""
 
     def grow(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
         compound = _compound(inner, variables)
@@ -146,7 +172,7 @@ def readable(*, max_leaves: int = 6, numbers: bool = True, quantified: bool = Tr
             return compound
         return compound.filter(lambda formula: not isinstance(formula, Exists | ForAll))
 
-    return st.recursive(_literals(numbers, quantified), grow, max_leaves=max_leaves)
+    return st.recursive(_literals(numbers, quantified, attributes), grow, max_leaves=max_leaves)
 
 
 def laws(max_leaves: int = 4, *, quantifiers: bool = False) -> st.SearchStrategy[Formula]:
@@ -178,8 +204,11 @@ def quantified_laws() -> st.SearchStrategy[Formula]:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, max_size: int = 3, size: int | None = None) -> World:
-    """A world over ``WORDS`` with up to ``max_size`` objects (or exactly ``size``), some facts invalid."""
+def worlds(draw: st.DrawFn, max_size: int = 3, size: int | None = None, attributes: bool = False) -> World:
+    """A world over ``WORDS`` with up to ``max_size`` objects (or exactly ``size``), some facts invalid.
+
+    attributes: objects have a mass and a kind, the scene a light and a kind that is asked; each may be unknown.
+    """
     count = draw(st.integers(0, max_size)) if size is None else size
     facts, invalid = {}, {}
     for word in WORDS.values():
@@ -188,7 +217,12 @@ def worlds(draw: st.DrawFn, max_size: int = 3, size: int | None = None) -> World
         invalid[word.name] = {item for item in tuples if draw(st.integers(0, 5)) == 0}
     objects = tuple(Object(center=(draw(st.sampled_from([0.0, 1.0, 2.0])), 0.0, 0.0)) for _ in range(count))
     diagonal = frozenset(draw(st.sets(st.sampled_from(["r", "s"]))))
-    return World(count, facts, diagonal=diagonal, invalid=invalid, objects=objects)
+    world = World(count, facts, diagonal=diagonal, invalid=invalid, objects=objects)
+    if not attributes:
+        return world
+    mass, kind = st.sampled_from([0.0, 1.0, 2.0, math.nan]), st.sampled_from([*KINDS, math.nan])
+    told = [replace(thing, attributes={"mass": draw(mass), "kind": draw(kind)}) for thing in objects]
+    return replace(world, objects=tuple(told), numbers={"light": draw(mass), "asked": draw(kind)})
 
 
 def every_world(size: int, arities: Mapping[str, int]) -> Iterator[World]:

@@ -29,7 +29,7 @@ def assert_same_meaning(one: Formula, other: Formula, world: World) -> None:
     assert truths(one, world, names) == truths(other, world, names)
 
 
-@given(readable(), worlds())
+@given(readable(attributes=True), worlds(attributes=True))
 def test_negation_normal_form_keeps_the_meaning(formula: Formula, world: World) -> None:
     assert_same_meaning(formula, negation_normal(formula), world)
 
@@ -42,7 +42,7 @@ def test_negation_normal_form_has_negations_on_leaves_only(formula: Formula) -> 
             assert isinstance(part.part, Atom | Same | ExactlyOne | kg.AtMostOne)
 
 
-@given(readable(), worlds())
+@given(readable(attributes=True), worlds(attributes=True))
 def test_canonical_keeps_the_meaning_up_to_names(formula: Formula, world: World) -> None:
     normal, names = canonical(formula), free_variables(formula)
     renamings = [dict(zip(free_variables(normal), order, strict=True)) for order in itertools.permutations(names)]

@@ -161,10 +161,63 @@ def test_words_compare_by_equality_only() -> None:
         holds(kg.parse("color(a) = color(b)"), world)
 
 
-def test_what_is_undefined_is_refused() -> None:
+def attributes(**values: float | str) -> Object:
+    return Object(attributes=values)
+
+
+UNKNOWN = World(
+    3,
+    {"p": {(0,), (1,)}, "q": {(2,)}, "r": {(0, 1), (0, 2)}},
+    objects=(
+        attributes(mass=1.0, kind="cup"),
+        attributes(mass=math.nan, kind=math.nan),
+        attributes(mass=5.0),  # that it has no kind says that it is unknown, since others have one
+    ),
+    numbers={"light": math.nan, "asked": "cup"},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "broken"),
+    [
+        ("mass(a) > 2", [0, 2], [0]),
+        ("mass(a) <= 2", [0, 2], [2]),
+        ("mass(a) != 7", [0, 2], []),
+        ('kind(a) = "cup"', [0], []),
+        ('kind(a) != "cup"', [0], [0]),  # and not true of 1 and 2 because their kinds are no cup
+        ("kind(a) = asked()", [0], []),
+        ("light() > 0 | p(a)", [], []),
+        ("p(a) | mass(a) > 2", [0, 2], []),  # p(1) would do, but what is read decides
+        ("mass(a) > 2 -> q(a)", [0, 2], []),
+        ("q(a) <-> mass(a) > 2", [0, 2], []),
+        ("exactly_one(mass(a) > 2, p(a))", [0, 2], []),
+        ("min(mass(a), 0) < 1", [0, 2], []),
+        ("max(0, mass(a)) > 1", [0, 2], [0]),
+        ("abs(-mass(a)) * 0 = 0", [0, 2], []),
+        ("(mass(a) - 1) / (mass(a) - 1) = 1", [2], []),
+        ("p(a) -> (exists b: mass(b) > 2)", [0, 1, 2], []),  # asked of 1: its own mass is not read
+        ("a = a & (exists b: mass(b) <= 2)", [0, 1, 2], [0]),  # 1 is no witness of 0
+        ("a = a & (forall b: mass(b) > 2)", [0, 1, 2], [1, 2]),
+        ("a = a & (exists b, c: mass(b) > 0 & mass(c) > 0)", [0, 1, 2], [0, 2]),
+        ("p(a) & mass(a) < 2 | (forall b: r(a, b) -> mass(b) > 2)", [0, 2], []),
+    ],
+)
+def test_what_is_unknown_is_not_asked_about_and_is_no_witness(text: str, asked: list[int], broken: list[int]) -> None:
+    formula = kg.parse(text)
+    assert [found["a"] for found in groundings(formula, UNKNOWN)] == asked
+    assert [found["a"] for found in violations(formula, UNKNOWN)] == broken
+    assert [index for index in range(3) if valid(formula, UNKNOWN, {"a": index})] == asked
+    opposite = kg.Not(formula)
+    assert [found["a"] for found in violations(opposite, UNKNOWN)] == [index for index in asked if index not in broken]
+
+
+def test_what_is_undefined_is_refused_where_it_is_asked_for() -> None:
     world = World(1, {"p": {(0,)}}, objects=(Object(),))
     with pytest.raises(kg.FormulaError, match="undefined"):
-        holds(kg.parse("x(a) / x(a) < 1"), world)
+        holds(kg.parse("x(a) / x(a) < 1"), world, {"a": 0})
+    assert count(kg.parse("x(a) / x(a) < 1"), world) == Count(0, 0, 0)
+    with pytest.raises(kg.FormulaError, match="unknown"):
+        holds(kg.parse("mass(a) < 3"), UNKNOWN, {"a": 1})
     assert holds(kg.parse("1 / x(a) > 1e300"), world)
     with pytest.raises(kg.UnknownNameError, match="no facts of it"):
         holds(kg.parse("q(a)"), world)

@@ -53,6 +53,28 @@ def test_every_definition_labels_something_and_not_all() -> None:
         assert 0 < labels.sum() < labels.numel(), name
 
 
+def test_a_label_that_reads_what_is_unknown_is_unknown() -> None:
+    scenes = random_scenes(6, most=4, seed=4)  # the first weight of each scene is unknown
+    texts = {
+        "heavy": "heavy(a) <-> weight(a) > 0",
+        "light": "light(a) <-> ~heavy(a) & x(a) > -9",
+        "ball": 'ball(a) <-> shape(a) = "ball"',
+        "beside": "beside(a) <-> exists b: heavy(b)",
+        "left": "left(a) <-> x(a) < 0",
+    }
+    labelled = relabelled(scenes, parsed(texts))
+    known, worded = ~scenes.numbers["weight"].isnan(), scenes.categories["shape"] >= 0
+    assert set(labelled.label_valid) == {"heavy", "light", "ball"}
+    assert torch.equal(labelled.label_valid["heavy"], known)
+    assert torch.equal(labelled.label_valid["light"], known)
+    assert torch.equal(labelled.label_valid["ball"] & scenes.mask, worded & scenes.mask)
+    heavy = (scenes.numbers["weight"] > 0) & scenes.mask
+    others = (heavy.sum(1, keepdim=True) - heavy.long()) > 0
+    assert torch.equal(labelled.labels["beside"], others & scenes.mask), "what is unknown is no witness"
+    again = relabelled(scenes, parsed({"twice": "twice(a) <-> heavy(a)"}), given=labelled)
+    assert torch.equal(again.label_valid["twice"], known)
+
+
 def test_padding_and_the_diagonal_are_false() -> None:
     scenes = random_scenes(4, most=5, seed=9)
     labels = relabelled(scenes, parsed({"any": "any(a, b) <-> distance(a, b) >= 0"})).labels["any"]
