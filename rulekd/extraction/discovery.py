@@ -65,7 +65,7 @@ class Discovery:
     what was said about all scenes. raw: the facts as they were said, where some of ``facts`` are doubted. scenes: what
     the facts are about, where that is known. ask: the network, about other scenes, where it can be asked. watch: the
     time that is left. unasked: nobody named the families, so that dear ones stay out. everything: nothing is held back
-    for confirmation.
+    for confirmation. labels: the facts are what was labelled, and not what the network said.
     """
 
     facts: Facts
@@ -80,6 +80,7 @@ class Discovery:
     watch: Watch = field(default_factory=Watch)
     unasked: bool = False
     everything: bool = False
+    labels: bool = False
     # Asked for by several families, by number of objects; what was found while there was time stays found.
     exactly_one: dict[int, Proposals] = field(default_factory=dict, init=False, repr=False, compare=False)
 

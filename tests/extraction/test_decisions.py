@@ -14,9 +14,10 @@ from kg import Iff, parse
 from kg.formulas import Compare, walk
 from rulekd.extraction.covers import covers
 from rulekd.extraction.decisions import decisions
-from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.growth import front
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
 
@@ -259,3 +260,75 @@ def test_large_scenes_are_told_by_amounts_and_the_rest_is_named() -> None:
     assert "3 objects of a scene are to each other: not examined" in found.notes[0]
     small = decisions(Discovery(Facts({"red": red[:, :9], "some": red[:, :9].any(1)})))
     assert small.notes == ()
+
+
+class Reached(Watch):
+    """The time is up when so many pieces were begun."""
+
+    most = 0
+    told = 0
+
+    @property
+    def over(self) -> bool:
+        return self.told >= 2 * self.most
+
+    def tell(self, what: str, done: int, of: int) -> None:
+        self.told += 1  # when a piece is begun, and when it is done
+
+
+class Three(torch.nn.Module):
+    """Three classes, by two numbers."""
+
+    def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        """(B, 1, 2) -> log-odds."""
+        one, two = rows.unbind(-1)
+        return {"low": 0.3 - one, "high": one - 0.7, "wide": two - 0.5}
+
+
+def three_classes(most: int) -> tuple[Proposals, Reached, list[Scenes]]:
+    """What is proposed about 300 rows when the time is up after so many pieces; the rows that were asked about."""
+    values = torch.rand(300, 2, generator=torch.Generator().manual_seed(2))
+    scenes = Scenes(
+        mask=torch.ones(300, 1, dtype=torch.bool), numbers={"one": values[:, :1].clone(), "two": values[:, 1:].clone()}
+    )
+    teacher = rulekd.Predictor(
+        Three(), {"low": 1, "high": 1, "wide": 1}, inputs=lambda s: torch.stack([s["one"], s["two"]], -1)
+    )
+    asked: list[Scenes] = []
+
+    def ask(some: Scenes) -> Facts:
+        asked.append(some)
+        return teacher.facts(rulekd.SceneSet(some))
+
+    watch = Reached()
+    watch.most = most
+    seen = Discovery(teacher.facts(rulekd.SceneSet(scenes)), scenes=scenes, ask=ask, watch=watch)
+    return decisions(seen), watch, asked
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 4])
+def test_classes_that_were_fitted_in_time_are_kept_and_the_others_are_named(most: int) -> None:
+    """Three pieces are the given rows, three more those with made rows: of each class what was reached is proposed."""
+    found, watch, asked = three_classes(most)
+    assert [str(one).split("(")[0] for one in found.formulas] == ["low", "high", "wide", "low"][:most]
+    missed = [str(one) for one in watch.missed.values()]
+    left = ["low", "high", "wide"][most:]
+    given = [f"decisions of {', '.join(left)}: not examined, the time was used up"] if left else []
+    again = ["high", "wide"] if most == 4 else ["low", "high", "wide"][:most]
+    made = [f"decisions with made rows of {', '.join(again)}: not examined, the time was used up"] if most else []
+    assert missed == given + made
+    assert bool(asked) == (most == 4), "the network is not asked when there is no time to read its answers"
+
+
+def test_the_classes_are_told_to_who_waits() -> None:
+    told: list[tuple[str, int, int]] = []
+    values = torch.rand(80, 1, generator=torch.Generator().manual_seed(0))
+    scenes = Scenes(mask=torch.ones(80, 1, dtype=torch.bool), numbers={"one": values})
+    facts = Facts({"low": values < 0.3, "odd": (values * 10).long() % 2 == 1}, mask=scenes.mask)
+    decisions(Discovery(facts, scenes=scenes, watch=Watch(lambda *step: told.append(step))))
+    assert told == [
+        ("decisions of low", 0, 2),
+        ("decisions of low", 1, 2),
+        ("decisions of odd", 1, 2),
+        ("decisions of odd", 2, 2),
+    ]
