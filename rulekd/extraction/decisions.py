@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kg import Atom, Definition, Formula
+from kg import Atom, Definition, Formula, Not
+from kg.negation import negation_normal
 from rulekd.extraction.columns import (
     MAX_ATTRIBUTES,
     Base,
@@ -76,30 +77,24 @@ def row_classes(seen: Discovery) -> Iterator[Answer]:
     if scenes is None or not bare_objects(scenes) or not names or not (scenes.numbers or scenes.categories):
         return
     asked = seen.ask is not None and scenes.mask.shape[1] == 1 and not scenes.tensors
+    table = Table.of(facts, scenes, names, seen)
     given: dict[str, Answer] = {}
-    for answers in seen.watch.each(kind_of_classes(seen), Table.of(facts, scenes, names, seen.watch).pieces()):
+    for answers in seen.watch.each(kind_of_classes(seen), table.pieces()):
         given.update({each[0].atom.predicate: each for each in answers})
         if not (asked and seen.everything):
             yield from answers
     if not asked or not given:
         return
-    lots: list[Table] = []
+
+    @cache
+    def made() -> Table:
+        return _with_made_rows(seen, scenes, list(given))
 
     def again(together: tuple[str, ...]) -> list[Answer]:
-        if not lots:
-            lots.append(_with_made_rows(seen, scenes, list(given)))
-        return [
-            (
-                question,
-                rising_printed([*printed, *_said_of(question, given[question.atom.predicate][1])]),
-                columns,
-                made,
-            )
-            for question, printed, columns, made in lots[0].told(together)
-        ]
+        return [_beside(answer, given[answer[0].atom.predicate][1]) for answer in made().told(together)]
 
-    sets = Table.of(facts, scenes, list(given), seen.watch).together()
-    for answers in seen.watch.each("decisions with made rows", {_named(one): partial(again, one) for one in sets}):
+    pieces = {_named(one): partial(again, one) for one in table.together() if one[0] in given}
+    for answers in seen.watch.each("decisions with made rows", pieces):
         for answer in answers:
             given.pop(answer[0].atom.predicate)
             yield answer
@@ -107,9 +102,11 @@ def row_classes(seen: Discovery) -> Iterator[Answer]:
         yield from given.values()
 
 
-def _said_of(question: Question, printed: Sequence[Printed]) -> list[Printed]:
-    """The same formulas at other rows."""
-    return [judged(question, one.body, one.literals) for one in printed]
+def _beside(answer: Answer, others: Sequence[Printed]) -> Answer:
+    """An answer whose front takes in what was found elsewhere, as far as it tells more here."""
+    question, printed, columns, made = answer
+    said = [judged(question, one.body, one.literals) for one in others]
+    return question, rising_printed([*printed, *said]), columns, made
 
 
 def _named(together: tuple[str, ...]) -> str:
@@ -129,14 +126,14 @@ def _with_made_rows(seen: Discovery, scenes: Scenes, told: list[str]) -> Table:
     if near is not None:
         lots, said = [*lots, near[0]], [*said, near[1]]
     whole = Scenes.cat(lots)
-    table = Table.of(joined(said, told, whole), whole, told, seen.watch)
-    return replace(table, first=len(scenes) + len(made), made=len(whole) - len(scenes))
+    table = Table.of(joined(said, told, whole), whole, told, seen)
+    return replace(table, first=len(scenes) + len(made), made=len(whole) - len(scenes), found={})
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Rows, and what was said about them. first: the rows after so many only direct the sums. made: how many of the
-    rows were made. read: their numbers."""
+    rows were made. read: their numbers. found: fronts, by the truth that they tell."""
 
     facts: Facts
     sites: Sites
@@ -144,13 +141,14 @@ class Table:
     names: Sequence[str]
     first: int
     watch: Watch
+    found: dict[bytes, tuple[list[Printed], int]]
     made: int = 0
 
     @classmethod
-    def of(cls, facts: Facts, scenes: Scenes, names: Sequence[str], watch: Watch) -> Table:
+    def of(cls, facts: Facts, scenes: Scenes, names: Sequence[str], seen: Discovery) -> Table:
         """All rows, none of them made."""
         sites = known_sites(sites_of(facts, scenes, ("a",)))
-        return cls(facts, sites, bases(sites), names, len(scenes), watch)
+        return cls(facts, sites, bases(sites), names, len(scenes), seen.watch, seen.fronts)
 
     @cached_property
     def questions(self) -> dict[str, Question]:
@@ -177,18 +175,37 @@ class Table:
 
     def together(self) -> list[tuple[str, ...]]:
         """Each class; two of which one is what the other is not are told together."""
-        return [(name,) for name in self.questions]
+        found: list[tuple[str, ...]] = []
+        for name, question in self.questions.items():
+            other = next((one for one in found if len(one) == 1 and opposite(self.questions[one[0]], question)), None)
+            if other is None:
+                found.append((name,))
+            else:
+                found[found.index(other)] = (*other, name)
+        return found
 
     def told(self, together: tuple[str, ...]) -> list[Answer]:
-        """The fronts of some classes."""
-        return [self.front(self.questions[name]) for name in together if name in self.questions]
+        """The fronts of one class, or of two that are told together: what tells one, negated, may tell the other."""
+        asked = [self.questions[name] for name in together if name in self.questions]
+        found = [self.front(question) for question in asked]
+        if len(asked) == 2 and opposite(*asked):
+            both = zip(found, reversed(found), strict=True)
+            return [_beside(answer, negated(printed)) for answer, (_, printed, *_) in both]
+        return found
 
     @cached_property
     def _simple(self) -> list[Column]:
         return simple_columns(self.read, self.sites)
 
     def front(self, question: Question) -> Answer:
-        """The front of one class, by simple columns and weighted sums; by products where these do not tell it."""
+        """The front of one class; of classes that are told alike by the network and by labels it is found once."""
+        key = question.truth.tobytes() + question.sites.scene.cpu().numpy().tobytes()
+        if key not in self.found:
+            self.found[key] = self._front(question)
+        return question, *self.found[key], self.made
+
+    def _front(self, question: Question) -> tuple[list[Printed], int]:
+        """By simple columns and weighted sums; by products where these do not tell the class. (front, columns)."""
         many = len(self.read) > MAX_ATTRIBUTES
         name = question.atom.predicate
         true, known = self.said(name)
@@ -199,13 +216,22 @@ class Table:
         smooth = [one for one in self.read if not bool((one.values == np.round(one.values)).all())]
         columns += [at(column, kept) for column in weighted_sums(smooth, true, known[drawn(true[known])])]
         printed = fronts(question, columns, LITERALS, DISJUNCTS)
-        made = product_columns(telling) if best(printed) < ENOUGH and not many else []
-        for products in self.watch.while_time(
-            f"decisions of {name} by products of two numbers", [made] if made else ()
-        ):
-            columns += [at(column, kept) for column in products]
+        products = product_columns(telling) if best(printed) < ENOUGH and not many else []
+        by_products = f"decisions of {name} by products of two numbers"
+        for made in self.watch.while_time(by_products, [products] if products else ()):
+            columns += [at(column, kept) for column in made]
             printed = rising_printed([*printed, *fronts(question, columns, LITERALS, DISJUNCTS)])
-        return question, printed, len(columns), self.made
+        return printed, len(columns)
+
+
+def opposite(one: Question, other: Question) -> bool:
+    """Is one class, at the same rows, what the other is not?"""
+    return torch.equal(one.sites.scene, other.sites.scene) and bool((one.truth != other.truth).all())
+
+
+def negated(printed: Sequence[Printed]) -> list[Printed]:
+    """The opposites of formulas, comparisons turned round: of ``a | b & c`` comes ``~a & (~b | ~c)``."""
+    return [replace(one, body=negation_normal(Not(one.body)), told=~one.told) for one in printed]
 
 
 def _telling(read: Sequence[Base], true: Bools, kept: NDArray[np.int64]) -> list[Base]:

@@ -20,7 +20,7 @@ from rulekd.extraction.conditions import conditions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.growth import Grown, conjunctions, front, rising
+from rulekd.extraction.growth import Grown, conjunctions, front, price, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import Printed, Question, at, extra_errors, known_sites, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
@@ -120,22 +120,25 @@ def fronts(
     if not columns:
         return []
     searched = drawn(question.truth)
-    grown = front(_sample(question, columns, searched), literals, disjuncts)
+    sample = _sample(question, columns, searched)
+    grown = front(sample, literals, disjuncts)
     if grown and grown[-1].score < SLANTED_BELOW:
         before = len(columns)
-        columns = _with_slants(question, columns, searched, grown)
+        columns, sample = _with_slants(question, columns, searched, sample, grown)
         if len(columns) > before:
-            grown = rising([*grown, *front(_sample(question, columns, searched), literals, disjuncts)])
+            grown = rising([*grown, *front(sample, literals, disjuncts)])
     return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
 
 
 def _with_slants(
-    question: Question, columns: list[Column], searched: NDArray[np.int64], grown: Sequence[Grown]
-) -> list[Column]:
-    """With directions that improve the best conjunction, one after another, each at all sites. grown: without any."""
+    question: Question, columns: list[Column], searched: NDArray[np.int64], sample: Sample, grown: Sequence[Grown]
+) -> tuple[list[Column], Sample]:
+    """With directions that improve the best conjunction, one after another, each at all sites. grown: without any.
+
+    sample: of the columns at the searched sites.
+    """
     found: list[Disjunction] = [one.formula for one in grown if len(one.formula) == 1 and not one.negated]
     for _ in range(SLANTS):
-        sample = _sample(question, columns, searched)
         found = found or conjunctions(sample, LITERALS)
         best = max(found, key=sample.score)
         if sample.score(best) >= SLANTED_BELOW:
@@ -144,9 +147,12 @@ def _with_slants(
         made = slanted(sample, here, best)
         if not made:
             break
-        columns = [*columns, *(_everywhere(question, columns, here, column) for column in made)]
+        more = [_everywhere(question, columns, here, column) for column in made]
+        columns = [*columns, *more]
+        values = np.stack([column.values[searched] for column in more])
+        sample = sample.and_columns(values, np.array([column.size for column in more], dtype=np.int64))
         found = []
-    return columns
+    return columns, sample
 
 
 def rising_printed(found: Iterable[Printed]) -> list[Printed]:
@@ -162,20 +168,18 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     """The shortest formula that is as good as the best one, and the reason in words.
 
     As good: its errors are more by no more than one standard error (over units) of the paired difference, or by no
-    more than EFFECT of the true groundings, or by no more than the further literals cost: a literal is one of 2 M
-    comparisons with one of n numbers, log2(2 M n) bits, and an error about log2(n / errors) + log2(e) bits to list
-    (the shortest description of the truth is sought; Quinlan and Rivest 1989). columns: M.
+    more than EFFECT of the true groundings, or by no more than the further literals cost (``price``). columns: M.
     """
     best = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
     if question.given and best.fidelity == 1:
         return best, f"{_literals(best)}: exact, and the facts are given"
     sites, wrong, true = len(question.truth), int((best.told ^ question.truth).sum()), int(question.truth.sum())
-    price = np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e))
+    each = price(columns, sites, wrong)
     for one in printed:
         if one is best:
             return one, f"{_literals(one)}: no other formula found has fewer errors"
         extra, error = extra_errors(question, one, best)
-        cost = price * (best.literals - one.literals) / true
+        cost = each * (best.literals - one.literals) / true
         if extra <= max(error, EFFECT, cost):
             return one, (
                 f"{_literals(one)}: {best.literals} save {extra:.2%} errors, as a share of true groundings; a "

@@ -6,7 +6,7 @@ All of it is computed from the formula as printed, so that it can be computed fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,12 +99,20 @@ def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Ans
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A predicate at n sites of one part."""
+    """A predicate at n sites of one part. read: what texts say there; each is read once."""
 
     facts: Facts
     sites: Sites
     true: Bools
     units: NDArray[np.int64]
+    read: dict[str, Bools] = field(default_factory=dict)
+
+    def told(self, body: Formula) -> Bools:
+        """(n,) bool: what the text of a formula says."""
+        text = str(body)
+        if text not in self.read:
+            self.read[text] = told(body, self.sites, self.facts)
+        return self.read[text]
 
 
 def _seen(answers: Answers, atom: Atom, words: Sequence[Formula]) -> Seen | None:
@@ -217,4 +225,4 @@ def holds(body: Formula, seen: Seen, literal: Compare, value: bool) -> Bools:
         case Not(part):
             return ~holds(part, seen, literal, value)
         case _:
-            return told(body, seen.sites, seen.facts)
+            return seen.told(body)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -12,13 +15,16 @@ import kg
 import rulekd
 from kg import Iff, parse
 from kg.formulas import Compare, walk
+from kg.negation import negation_normal
 from rulekd.extraction.covers import covers
 from rulekd.extraction.decisions import decisions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.growth import front
+from rulekd.extraction.questions import Printed, Question
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
+from rulekd.grounding import View, count
 from rulekd.scenes import Scenes
 
 
@@ -332,3 +338,64 @@ def test_the_classes_are_told_to_who_waits() -> None:
         ("decisions of odd", 1, 2),
         ("decisions of odd", 2, 2),
     ]
+
+
+def test_of_two_classes_that_exclude_and_exhaust_neither_is_told_worse() -> None:
+    """Two cases make yes; what is no is told by the opposite of that formula, and not by a longer one of its own."""
+    generator = torch.Generator().manual_seed(4)
+    numbers = {f"n{place}": torch.rand(400, 1, generator=generator) * 10 for place in range(5)}
+    words = {"color": ("red", "green", "blue"), "shape": ("cube", "ball"), "grade": ("s", "m", "l", "xl")}
+    scenes = Scenes(
+        mask=torch.ones(400, 1, dtype=torch.bool),
+        numbers=numbers,
+        categories={name: torch.randint(len(known), (400, 1), generator=generator) for name, known in words.items()},
+        category_names=words,
+    )
+    yes = (scenes["color"] == 0) & (numbers["n0"] > 5) | (scenes["shape"] == 1) & (scenes["grade"] == 2)
+    facts = Facts({"yes": yes, "no": ~yes, "red": scenes["color"] == 0}, mask=scenes.mask)
+    found = decisions(Discovery(facts, scenes=scenes))
+    by_name = {str(one.left): one for one in found.formulas if isinstance(one, Iff)}
+    assert set(by_name) == {"yes(a)", "no(a)", "red(a)"}
+    fronts = {
+        name: [(one.literals, one.fidelity) for one in found.definitions[by_name[name]].front] for name in by_name
+    }
+    assert fronts["yes(a)"] == fronts["no(a)"]
+    assert fronts["yes(a)"][-1] == (4, 1.0)
+    assert negation_normal(kg.Not(by_name["yes(a)"].right)) == by_name["no(a)"].right
+    view = View(facts, scenes)
+    assert all(int(count(one, view)[1].sum()) == 0 for one in by_name.values())
+
+
+def test_what_is_not_the_whole_opposite_is_told_by_itself() -> None:
+    """Two classes that exclude each other and leave a third: each has a front of its own."""
+    values = torch.rand(300, 1, generator=torch.Generator().manual_seed(1))
+    scenes = Scenes(mask=torch.ones(300, 1, dtype=torch.bool), numbers={"one": values})
+    facts = Facts({"low": values < 0.3, "high": values > 0.7}, mask=scenes.mask)
+    texts = [str(one) for one in decisions(Discovery(facts, scenes=scenes)).formulas]
+    assert texts == ["low(a) <-> one(a) <= 0.3", "high(a) <-> one(a) >= 0.7"]
+
+
+def test_classes_that_network_and_labels_tell_alike_are_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("rulekd.extraction.decisions")
+    fitted: list[kg.Atom] = []
+    fronts = module.fronts
+
+    def counted(question: Question, *others: Any) -> list[Printed]:
+        fitted.append(question.atom)
+        found: list[Printed] = fronts(question, *others)
+        return found
+
+    monkeypatch.setattr(module, "fronts", counted)
+    scenes = rows(300)
+    heavy, old = scenes["weight"] >= 4, scenes["age"] >= 3
+    said = Facts({"heavy": heavy, "old": old}, mask=scenes.mask)
+    network = Discovery(said, scenes=scenes)
+    labels = Discovery(
+        replace(said, values={"heavy": heavy, "old": ~old}), scenes=scenes, labels=True, fronts=network.fronts
+    )
+    texts = [[str(one) for one in decisions(part).formulas] for part in (network, labels)]
+    assert texts == [[HEAVY, "old(a) <-> age(a) >= 3"], [HEAVY, "old(a) <-> age(a) <= 2"]]
+    assert [atom.predicate for atom in fitted] == ["heavy", "old", "old"]
+
+
+HEAVY = "heavy(a) <-> weight(a) >= 4"
