@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from kg import Atom, Definition, Formula, Not
+from kg.formulas import Compare, Number, Term, walk
 from kg.negation import negation_normal
 from rulekd.extraction.columns import (
     MAX_ATTRIBUTES,
@@ -188,10 +189,11 @@ class Table:
         """The fronts of one class, or of two that are told together: what tells one, negated, may tell the other."""
         asked = [self.questions[name] for name in together if name in self.questions]
         found = [self.front(question) for question in asked]
-        if len(asked) == 2 and opposite(*asked):
-            both = zip(found, reversed(found), strict=True)
-            return [_beside(answer, negated(printed)) for answer, (_, printed, *_) in both]
-        return found
+        if len(asked) < 2 or not opposite(*asked):
+            return found
+        (one, printed, columns, made), (other, others, more, _) = found
+        printed = rising_printed([*printed, *negated(others)])
+        return [(one, printed, columns, made), (other, _as_written(negated(printed), others), more, made)]
 
     @cached_property
     def _simple(self) -> list[Column]:
@@ -232,6 +234,19 @@ def opposite(one: Question, other: Question) -> bool:
 def negated(printed: Sequence[Printed]) -> list[Printed]:
     """The opposites of formulas, comparisons turned round: of ``a | b & c`` comes ``~a & (~b | ~c)``."""
     return [replace(one, body=negation_normal(Not(one.body)), told=~one.told) for one in printed]
+
+
+def _as_written(printed: Sequence[Printed], others: Sequence[Printed]) -> list[Printed]:
+    """Formulas; where one among the others compares the same numbers, as long and to the same effect, it stands there:
+    ``colour(a) = 1`` for ``colour(a) < 2``."""
+
+    def sense(one: Printed) -> tuple[int, bytes, frozenset[Term]]:
+        literals = [part for part in walk(one.body) if isinstance(part, Compare)]
+        sides = (side for literal in literals for side in (literal.left, literal.right))
+        return one.literals, one.told.tobytes(), frozenset(side for side in sides if not isinstance(side, Number))
+
+    known = {sense(one): one for one in others}
+    return [known.get(sense(one), one) for one in printed]
 
 
 def _telling(read: Sequence[Base], true: Bools, kept: NDArray[np.int64]) -> list[Base]:

@@ -168,22 +168,23 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     """The shortest formula that is as good as the best one, and the reason in words.
 
     As good: its errors are more by no more than one standard error (over units) of the paired difference, or by no
-    more than EFFECT of the true groundings, or by no more than the further literals cost (``price``). columns: M.
+    more than EFFECT of the groundings of the rarer kind, true or false, or by no more than the further literals cost
+    (``price``): of a predicate and of its opposite the same is chosen. columns: M.
     """
     best = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
     if question.given and best.fidelity == 1:
         return best, f"{_literals(best)}: exact, and the facts are given"
     sites, wrong, true = len(question.truth), int((best.told ^ question.truth).sum()), int(question.truth.sum())
-    each = price(columns, sites, wrong)
+    each, effect = price(columns, sites, wrong), EFFECT * min(1.0, (sites - true) / true)
     for one in printed:
         if one is best:
             return one, f"{_literals(one)}: no other formula found has fewer errors"
         extra, error = extra_errors(question, one, best)
         cost = each * (best.literals - one.literals) / true
-        if extra <= max(error, EFFECT, cost):
+        if extra <= max(error, effect, cost):
             return one, (
                 f"{_literals(one)}: {best.literals} save {extra:.2%} errors, as a share of true groundings; a "
-                f"difference of {max(error, EFFECT, cost):.2%} could be chance, or is not worth a longer formula"
+                f"difference of {max(error, effect, cost):.2%} could be chance, or is not worth a longer formula"
             )
     raise AssertionError("the best formula is one of them")
 

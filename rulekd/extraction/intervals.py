@@ -61,9 +61,9 @@ def _staying(rivals: Sequence[Rule]) -> list[Rule]:
         definition = rule.evidence.definition if rule.evidence else None
         return (0.0, 0.0) if definition is None else (definition.fidelity or 0.0, definition.truth or 0.0)
 
-    def rank(rule: Rule) -> tuple[int, float, str]:
+    def rank(rule: Rule) -> tuple[int, float, float, str]:
         size = sum(1 for part in walk(rule.formula) if isinstance(part, Compare | Atom))
-        return size, -known(rule)[1], rule.text
+        return size, -known(rule)[1], -known(rule)[0], rule.text
 
     best = max(known(rule)[0] for rule in rivals)
     first = min((rule for rule in rivals if known(rule)[0] >= best - EFFECT), key=rank)
