@@ -188,7 +188,12 @@ class Table:
     def told(self, together: tuple[str, ...]) -> list[Answer]:
         """The fronts of one class, or of two that are told together: what tells one, negated, may tell the other."""
         asked = [self.questions[name] for name in together if name in self.questions]
-        found = [self.front(question) for question in asked]
+        found: list[Answer] = []
+        for question in asked:
+            if found and self.watch.over and opposite(found[0][0], question):
+                found.append((question, [], found[0][2], self.made))  # what the first says, negated, is enough
+            else:
+                found.append(self.front(question))
         if len(asked) < 2 or not opposite(*asked):
             return found
         (one, printed, columns, made), (other, others, more, _) = found
@@ -217,12 +222,12 @@ class Table:
         columns = [at(column, kept) for column in simple]
         smooth = [one for one in self.read if not bool((one.values == np.round(one.values)).all())]
         columns += [at(column, kept) for column in weighted_sums(smooth, true, known[drawn(true[known])])]
-        printed = fronts(question, columns, LITERALS, DISJUNCTS)
+        printed = fronts(question, columns, LITERALS, DISJUNCTS, self.watch)
         products = product_columns(telling) if best(printed) < ENOUGH and not many else []
         by_products = f"decisions of {name} by products of two numbers"
         for made in self.watch.while_time(by_products, [products] if products else ()):
             columns += [at(column, kept) for column in made]
-            printed = rising_printed([*printed, *fronts(question, columns, LITERALS, DISJUNCTS)])
+            printed = rising_printed([*printed, *fronts(question, columns, LITERALS, DISJUNCTS, self.watch)])
         return printed, len(columns)
 
 

@@ -24,6 +24,7 @@ from rulekd.extraction.growth import Grown, conjunctions, front, price, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import Printed, Question, at, extra_errors, known_sites, narrowed, sites_of
 from rulekd.extraction.slants import joined, sharpened, slanted
+from rulekd.extraction.stopwatch import Watch
 from rulekd.extraction.superlatives import superlatives
 from rulekd.scenes import Scenes
 
@@ -52,7 +53,7 @@ def definitions(seen: Discovery) -> Proposals:
     examined = 0
     for question, columns in seen.watch.while_time("definitions", questions(seen)):
         examined += len(columns)
-        printed = fronts(question, columns)
+        printed = fronts(question, columns, watch=seen.watch)
         if printed:
             formula, known, worth = proposal(question, printed, len(columns))
             found.append((formula, worth))
@@ -113,16 +114,25 @@ def questions(seen: Discovery) -> Iterator[tuple[Question, list[Column]]]:
 
 
 def fronts(
-    question: Question, columns: Sequence[Column], literals: int = LITERALS, disjuncts: int = DISJUNCTS
+    question: Question,
+    columns: Sequence[Column],
+    literals: int = LITERALS,
+    disjuncts: int = DISJUNCTS,
+    watch: Watch | None = None,
 ) -> list[Printed]:
-    """The best printed formula of each size, shortest first, each better than all before."""
+    """The best printed formula of each size, shortest first, each better than all before.
+
+    watch: where the time is up when all columns were tried, directions that are no axis are not.
+    """
     columns = list(columns)
     if not columns:
         return []
     searched = drawn(question.truth)
     sample = _sample(question, columns, searched)
     grown = front(sample, literals, disjuncts)
-    if grown and grown[-1].score < SLANTED_BELOW:
+    untold = bool(grown) and grown[-1].score < SLANTED_BELOW
+    slanting = f"{question.atom.predicate} by directions that are no axis"
+    for _ in (watch or Watch()).while_time(slanting, [grown] if untold else ()):
         before = len(columns)
         columns, sample = _with_slants(question, columns, searched, sample, grown)
         if len(columns) > before:

@@ -271,7 +271,7 @@ def test_large_scenes_are_told_by_amounts_and_the_rest_is_named() -> None:
 class Reached(Watch):
     """The time is up when so many pieces were begun."""
 
-    most = 0
+    most = 0.0
     told = 0
 
     @property
@@ -340,6 +340,22 @@ def test_the_classes_are_told_to_who_waits() -> None:
     ]
 
 
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The predicates of which a front is looked for, as they are."""
+    module = importlib.import_module("rulekd.extraction.decisions")
+    names: list[str] = []
+    fronts = module.fronts
+
+    def counted(question: Question, *others: Any) -> list[Printed]:
+        names.append(question.atom.predicate)
+        found: list[Printed] = fronts(question, *others)
+        return found
+
+    monkeypatch.setattr(module, "fronts", counted)
+    return names
+
+
 def test_of_two_classes_that_exclude_and_exhaust_neither_is_told_worse() -> None:
     """Two cases make yes; what is no is told by the opposite of that formula, and not by a longer one of its own."""
     generator = torch.Generator().manual_seed(4)
@@ -364,6 +380,19 @@ def test_of_two_classes_that_exclude_and_exhaust_neither_is_told_worse() -> None
     assert negation_normal(kg.Not(by_name["yes(a)"].right)) == by_name["no(a)"].right
     view = View(facts, scenes)
     assert all(int(count(one, view)[1].sum()) == 0 for one in by_name.values())
+
+
+def test_where_the_time_is_up_a_class_is_told_by_what_its_opposite_is_not(fitted: list[str]) -> None:
+    """The time is up when the first of two classes is begun: it is finished, and says what the other is."""
+    scenes = rows(300)
+    old = (scenes["age"] >= 3) & (torch.rand(300, 1, generator=torch.Generator().manual_seed(0)) < 0.97)
+    watch = Reached()
+    watch.most = 0.5
+    found = decisions(Discovery(Facts({"old": old, "new": ~old}, mask=scenes.mask), scenes=scenes, watch=watch))
+    assert [str(one) for one in found.formulas] == ["old(a) <-> age(a) >= 3", "new(a) <-> age(a) < 3"]
+    assert fitted == ["old"]
+    missed = "by directions that are no axis: its candidates not examined, the time was used up"
+    assert f"old {missed}" in [str(one) for one in watch.missed.values()], "what was cut short is named"
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -395,17 +424,7 @@ def test_what_is_not_the_whole_opposite_is_told_by_itself() -> None:
     assert texts == ["low(a) <-> one(a) <= 0.3", "high(a) <-> one(a) >= 0.7"]
 
 
-def test_classes_that_network_and_labels_tell_alike_are_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("rulekd.extraction.decisions")
-    fitted: list[kg.Atom] = []
-    fronts = module.fronts
-
-    def counted(question: Question, *others: Any) -> list[Printed]:
-        fitted.append(question.atom)
-        found: list[Printed] = fronts(question, *others)
-        return found
-
-    monkeypatch.setattr(module, "fronts", counted)
+def test_classes_that_network_and_labels_tell_alike_are_fitted_once(fitted: list[str]) -> None:
     scenes = rows(300)
     heavy, old = scenes["weight"] >= 4, scenes["age"] >= 3
     said = Facts({"heavy": heavy, "old": old}, mask=scenes.mask)
@@ -415,7 +434,7 @@ def test_classes_that_network_and_labels_tell_alike_are_fitted_once(monkeypatch:
     )
     texts = [[str(one) for one in decisions(part).formulas] for part in (network, labels)]
     assert texts == [[HEAVY, "old(a) <-> age(a) >= 3"], [HEAVY, "old(a) <-> age(a) <= 2"]]
-    assert [atom.predicate for atom in fitted] == ["heavy", "old", "old"]
+    assert fitted == ["heavy", "old", "old"]
 
 
 HEAVY = "heavy(a) <-> weight(a) >= 4"
