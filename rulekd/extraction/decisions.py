@@ -198,7 +198,7 @@ class Table:
             return found
         (one, printed, columns, made), (other, others, more, _) = found
         printed = rising_printed([*printed, *negated(others)])
-        return [(one, printed, columns, made), (other, _as_written(negated(printed), others), more, made)]
+        return [(one, printed, columns, made), (other, as_written(negated(printed), others), more, made)]
 
     @cached_property
     def _simple(self) -> list[Column]:
@@ -241,7 +241,7 @@ def negated(printed: Sequence[Printed]) -> list[Printed]:
     return [replace(one, body=negation_normal(Not(one.body)), told=~one.told) for one in printed]
 
 
-def _as_written(printed: Sequence[Printed], others: Sequence[Printed]) -> list[Printed]:
+def as_written(printed: Sequence[Printed], others: Sequence[Printed]) -> list[Printed]:
     """Formulas; where one among the others compares the same numbers, as long and to the same effect, it stands there:
     ``colour(a) = 1`` for ``colour(a) < 2``."""
 
