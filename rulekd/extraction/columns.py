@@ -266,7 +266,7 @@ def simple_columns(
     made += [ratio(one, two) for one, two in pairs if one.positive and two.positive]
     made += list(_relative(found))
     made += list(_margins(found))
-    made += list(equalities(found, sites, bags=bags))
+    made += list(equalities(found, sites, joined, bags=bags))
     return [column for column in made if _tells(column)]
 
 
@@ -297,8 +297,8 @@ def midway_columns(found: Sequence[Base]) -> list[Column]:
     return [column for column in made if _tells(column)]
 
 
-def equalities(found: Sequence[Base], sites: Sites, *, bags: bool = False) -> Iterator[Column]:
-    """Same word, this word, this whole number: columns that are true or not.
+def equalities(found: Sequence[Base], sites: Sites, paired: Sequence[Base], *, bags: bool = False) -> Iterator[Column]:
+    """Same word, this word, this whole number, same number of those that are paired: columns that are true or not.
 
     Categories that are unknown at some site are left out, as numbers are. bags: they are not, since what is unknown is
     no witness that a category is this one.
@@ -330,7 +330,7 @@ def equalities(found: Sequence[Base], sites: Sites, *, bags: bool = False) -> It
             for value in values[1:-1]:  # the least and the largest are told by a threshold
                 formula = Compare("=", number.term, Number(float(value)))
                 yield Column("truth", formula, None, (number.values == value).astype(np.float64), 1, "")
-    for first, second in combinations(numbers, 2):
+    for first, second in combinations([number for number in numbers if number in paired], 2):
         formula = Compare("=", first.term, second.term)
         yield Column(
             "truth", formula, None, (first.values == second.values).astype(np.float64), _joint(first, second), ""

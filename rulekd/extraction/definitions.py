@@ -21,7 +21,7 @@ from rulekd.extraction.conditions import conditions
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.growth import Grown, conjunctions, front, rising
+from rulekd.extraction.growth import Grown, conjunctions, front, price, rising
 from rulekd.extraction.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.questions import (
     ENOUGH,
@@ -38,6 +38,7 @@ from rulekd.extraction.questions import (
     unknown_of,
 )
 from rulekd.extraction.slants import joined, sharpened, slanted
+from rulekd.extraction.stopwatch import Watch
 from rulekd.extraction.superlatives import superlatives
 from rulekd.scenes import Scenes
 
@@ -69,12 +70,12 @@ def definitions(seen: Discovery) -> Proposals:
     examined = 0
     for question, columns in seen.watch.while_time("definitions", questions(seen)):
         examined += len(columns)
-        told[question.atom.predicate] = question, fronts(question, columns), len(columns)
+        told[question.atom.predicate] = question, fronts(question, columns, watch=seen.watch), len(columns)
     if seen.scenes is not None and lacks(seen.scenes):
         enough = {name for name, (_, printed, _) in told.items() if best(printed) >= ENOUGH}
         for question, columns in seen.watch.while_time("definitions", questions(seen, MOST_UNKNOWN, enough)):
             examined += len(columns)
-            name, printed = question.atom.predicate, fronts(question, columns)
+            name, printed = question.atom.predicate, fronts(question, columns, watch=seen.watch)
             if best(printed) > best(told[name][1] if name in told else ()) + EFFECT:
                 told[name] = question, printed, len(columns)
     found: list[tuple[Formula, bool]] = []
@@ -161,29 +162,41 @@ def questions(
 
 
 def fronts(
-    question: Question, columns: Sequence[Column], literals: int = LITERALS, disjuncts: int = DISJUNCTS
+    question: Question,
+    columns: Sequence[Column],
+    literals: int = LITERALS,
+    disjuncts: int = DISJUNCTS,
+    watch: Watch | None = None,
 ) -> list[Printed]:
-    """The best printed formula of each size, shortest first, each better than all before."""
+    """The best printed formula of each size, shortest first, each better than all before.
+
+    watch: where the time is up when all columns were tried, directions that are no axis are not.
+    """
     columns = list(columns)
     if not columns:
         return []
     searched = drawn(question.truth)
-    grown = front(_sample(question, columns, searched), literals, disjuncts)
-    if grown and grown[-1].score < SLANTED_BELOW:
+    sample = _sample(question, columns, searched)
+    grown = front(sample, literals, disjuncts)
+    untold = bool(grown) and grown[-1].score < SLANTED_BELOW
+    slanting = f"{question.atom.predicate} by directions that are no axis"
+    for _ in (watch or Watch()).while_time(slanting, [grown] if untold else ()):
         before = len(columns)
-        columns = _with_slants(question, columns, searched, grown)
+        columns, sample = _with_slants(question, columns, searched, sample, grown)
         if len(columns) > before:
-            grown = rising([*grown, *front(_sample(question, columns, searched), literals, disjuncts)])
+            grown = rising([*grown, *front(sample, literals, disjuncts)])
     return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
 
 
 def _with_slants(
-    question: Question, columns: list[Column], searched: NDArray[np.int64], grown: Sequence[Grown]
-) -> list[Column]:
-    """With directions that improve the best conjunction, one after another, each at all sites. grown: without any."""
+    question: Question, columns: list[Column], searched: NDArray[np.int64], sample: Sample, grown: Sequence[Grown]
+) -> tuple[list[Column], Sample]:
+    """With directions that improve the best conjunction, one after another, each at all sites. grown: without any.
+
+    sample: of the columns at the searched sites.
+    """
     found: list[Disjunction] = [one.formula for one in grown if len(one.formula) == 1 and not one.negated]
     for _ in range(SLANTS):
-        sample = _sample(question, columns, searched)
         found = found or conjunctions(sample, LITERALS)
         best = max(found, key=sample.score)
         if sample.score(best) >= SLANTED_BELOW:
@@ -192,9 +205,12 @@ def _with_slants(
         made = slanted(sample, here, best)
         if not made:
             break
-        columns = [*columns, *(_everywhere(question, columns, here, column) for column in made)]
+        more = [_everywhere(question, columns, here, column) for column in made]
+        columns = [*columns, *more]
+        values = np.stack([column.values[searched] for column in more])
+        sample = sample.and_columns(values, np.array([column.size for column in more], dtype=np.int64))
         found = []
-    return columns
+    return columns, sample
 
 
 def rising_printed(found: Iterable[Printed]) -> list[Printed]:
@@ -210,24 +226,23 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     """The shortest formula that is as good as the best one, and the reason in words.
 
     As good: its errors are more by no more than one standard error (over units) of the paired difference, or by no
-    more than EFFECT of the true groundings, or by no more than the further literals cost: a literal is one of 2 M
-    comparisons with one of n numbers, log2(2 M n) bits, and an error about log2(n / errors) + log2(e) bits to list
-    (the shortest description of the truth is sought; Quinlan and Rivest 1989). columns: M.
+    more than EFFECT of the groundings of the rarer kind, true or false, or by no more than the further literals cost
+    (``price``): of a predicate and of its opposite the same is chosen. columns: M.
     """
     first = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
     if question.given and first.fidelity == 1:
         return first, f"{_literals(first)}: exact, and the facts are given"
     sites, wrong, true = len(question.truth), int((first.told ^ question.truth).sum()), int(question.truth.sum())
-    price = np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e))
+    each, effect = price(columns, sites, wrong), EFFECT * min(1.0, (sites - true) / true)
     for one in printed:
         if one is first:
             return one, f"{_literals(one)}: no other formula found has fewer errors"
         extra, error = extra_errors(question, one, first)
-        cost = price * (first.literals - one.literals) / true
-        if extra <= max(error, EFFECT, cost):
+        cost = each * (first.literals - one.literals) / true
+        if extra <= max(error, effect, cost):
             return one, (
                 f"{_literals(one)}: {first.literals} save {extra:.2%} errors, as a share of true groundings; a "
-                f"difference of {max(error, EFFECT, cost):.2%} could be chance, or is not worth a longer formula"
+                f"difference of {max(error, effect, cost):.2%} could be chance, or is not worth a longer formula"
             )
     raise AssertionError("the best formula is one of them")
 

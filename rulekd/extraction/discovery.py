@@ -11,6 +11,7 @@ from torch import Tensor
 from kg import Atom, Definition, Formula, Transform, Triple
 from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
 from rulekd.extraction.evidence import MIN_SUPPORT
+from rulekd.extraction.questions import Printed
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes
@@ -65,7 +66,8 @@ class Discovery:
     what was said about all scenes. raw: the facts as they were said, where some of ``facts`` are doubted. scenes: what
     the facts are about, where that is known. ask: the network, about other scenes, where it can be asked. watch: the
     time that is left. unasked: nobody named the families, so that dear ones stay out. everything: nothing is held back
-    for confirmation.
+    for confirmation. labels: the facts are what was labelled, and not what the network said. fronts: (front, columns)
+    of classes of rows by their truth, shared by the network's answers and the labels.
     """
 
     facts: Facts
@@ -80,6 +82,8 @@ class Discovery:
     watch: Watch = field(default_factory=Watch)
     unasked: bool = False
     everything: bool = False
+    labels: bool = False
+    fronts: dict[bytes, tuple[list[Printed], int]] = field(default_factory=dict, repr=False, compare=False)
     # Asked for by several families, by number of objects; what was found while there was time stays found.
     exactly_one: dict[int, Proposals] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -16,7 +16,7 @@ is, and what is scored are bags.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,9 @@ ROUNDING = 1e-6
 #: CROWDED open sites; of so many times the columns that are wanted the best cut is then found exactly.
 GROUPS, CROWDED, REGARDED = 256, 500, 3
 
+#: Of more columns than this, conjunctions are grown of those that tell most alone.
+SCREENED = 400
+
 #: Two scores that differ by less are the same.
 SAME = 1e-9
 
@@ -69,6 +72,9 @@ class Cut:
         """(n,) bool."""
         return np.asarray(values >= self.threshold if self.above else values <= self.threshold)
 
+
+#: What a sample finds out about each of its columns once.
+SORTED = frozenset({"order", "rank", "groups", "binary", "rounding"})
 
 Conjunction = tuple[Cut, ...]
 Disjunction = tuple[Conjunction, ...]
@@ -105,15 +111,31 @@ class Sample:
         return made
 
     @cached_property
+    def rank(self) -> NDArray[np.uint16] | NDArray[np.int32]:
+        """(M, n) place of each site in the order of each column; in two bytes where that suffices, as radix sort is."""
+        columns, sites = self.values.shape
+        made = np.empty((columns, sites), dtype=np.uint16 if sites <= 2**16 else np.int32)
+        np.put_along_axis(made, self.order, np.broadcast_to(np.arange(sites, dtype=made.dtype), made.shape), axis=1)
+        return made
+
+    def ordered(self, columns: NDArray[np.int64], chosen: Bools) -> NDArray[np.integer[Any]]:
+        """(K, C) the chosen sites in the order of some columns."""
+        count, sites = int(chosen.sum()), self.values.shape[1]
+        if 2 * count < sites:  # to sort the few is faster than to go through all
+            few = chosen.nonzero()[0]
+            return few[np.argsort(self.rank[columns[:, None], few], axis=1, kind="stable")]
+        order = self.order[columns]
+        return order if count == sites else order[chosen[order]].reshape(len(order), count)
+
+    @cached_property
     def groups(self) -> NDArray[np.int64]:
-        """(n, M) the group of each site in each column, equal numbers in one, numbered through over all columns."""
+        """(M, n) the group of each site in each column, equal numbers in one."""
         columns, sites = self.values.shape
         ranked = np.take_along_axis(self.values, self.order, axis=1)
         rank = np.where(np.diff(ranked, axis=1, prepend=-np.inf) > 0, np.arange(sites), 0)
-        group = np.maximum.accumulate(rank, axis=1) * GROUPS // sites
         made = np.empty((columns, sites), dtype=np.int64)
-        np.put_along_axis(made, self.order, group + GROUPS * np.arange(columns)[:, None], axis=1)
-        return np.ascontiguousarray(made.T)
+        np.put_along_axis(made, self.order, np.maximum.accumulate(rank, axis=1) * GROUPS // sites, axis=1)
+        return made
 
     @cached_property
     def binary(self) -> Bools:
@@ -134,8 +156,16 @@ class Sample:
         """The same sites, where what is told is whether the truth is false. Bags have no opposite."""
         assert self.bag is None, "that no site of a bag is true is no statement about some site"
         made = Sample(self.values, ~self.truth, self.false_weight, self.true_weight, self.sizes)
-        found_once = {"order": self.order, "groups": self.groups, "binary": self.binary, "rounding": self.rounding}
-        made.__dict__.update(found_once)
+        for found_once in SORTED:
+            made.__dict__[found_once] = getattr(self, found_once)
+        return made
+
+    def and_columns(self, values: Values, sizes: NDArray[np.int64]) -> Sample:
+        """With more columns at the same sites; those that are there already are not sorted again."""
+        new = replace(self, values=values, sizes=sizes)
+        made = replace(self, values=np.concatenate([self.values, values]), sizes=np.concatenate([self.sizes, sizes]))
+        for found_once in SORTED & self.__dict__.keys():
+            made.__dict__[found_once] = np.concatenate([getattr(self, found_once), getattr(new, found_once)])
         return made
 
     def weigh(self, told: Bools) -> tuple[float, float]:
@@ -166,6 +196,11 @@ class Sample:
         if self.bag is None:
             return sites
         return np.bincount(self.bag[sites], minlength=len(self.truth)) > 0
+
+    def errors(self, formula: Disjunction) -> float:
+        """Weight of the bags that the formula tells wrong."""
+        hit, false = self.weigh(self.told(formula))
+        return self.positive - hit + false
 
     def score(self, formula: Disjunction) -> float:
         """Two-class macro-F1 of the formula."""
@@ -235,12 +270,25 @@ def cuts(
     count = int(chosen.sum())
     if wanted is not None and count > CROWDED and len(columns) > REGARDED * wanted:
         columns = np.sort(columns[np.argsort(-_rough(place, columns, chosen), kind="stable")[: REGARDED * wanted]])
-    order = sample.order[columns]
-    if count < order.shape[1]:
-        order = order[chosen[order]].reshape(len(order), count)
-    values = np.take_along_axis(sample.values[columns], order, axis=1)
+    order = sample.ordered(columns, chosen)
+    values = sample.values[columns[:, None], order]
     true = sample.truth[order]
     return Cuts(columns, *_both(_scan(place, columns, values, true, above) for above in (False, True)))
+
+
+def promising(sample: Sample, covered: Bools, pure: bool) -> NDArray[np.int64] | None:
+    """The columns that a conjunction for what is not covered is grown of; None = all, where there are not very many.
+
+    Of more than SCREENED those that tell most by one cut, and every plain number besides: most of so many columns are
+    made of two or four numbers, and one that tells nothing alone hardly ever does beside another.
+    """
+    if sample.bag is not None or len(sample.values) <= SCREENED:
+        return None
+    place = _Place(sample, (0.0, 0.0) if pure else sample.weigh(covered), pure)
+    score = _rough(place, np.arange(len(sample.values)), ~covered)
+    kept = (sample.sizes == 1) & ~sample.binary
+    kept[np.argsort(-score, kind="stable")[:SCREENED]] = True
+    return np.asarray(kept.nonzero()[0])
 
 
 def _both(sides: Iterable[tuple[Values, Values, Values]]) -> tuple[Values, Values, Values]:
@@ -291,12 +339,13 @@ class _Place:
 def _rough(place: _Place, columns: NDArray[np.int64], chosen: Bools) -> Values:
     """(K,) the best score of each column, of cuts between groups only."""
     sample, counts = place.sample, []
+    groups_of = sample.groups if len(columns) == len(sample.values) else sample.groups[columns]
+    first = GROUPS * np.arange(len(columns))[:, None]
     for side in (sample.truth, ~sample.truth):
         rows = (chosen & side).nonzero()[0]
-        groups = sample.groups[rows]
-        if len(columns) < len(sample.values):
-            groups = groups.take(columns, axis=1)
-        counted = np.bincount(groups.ravel(), minlength=GROUPS * len(sample.values)).reshape(-1, GROUPS)[columns]
+        groups = groups_of.take(rows, axis=1)
+        groups += first
+        counted = np.bincount(groups.ravel(), minlength=GROUPS * len(columns)).reshape(-1, GROUPS)
         counts.append(counted.cumsum(1, dtype=np.int32))
     scores = []
     true, false = counts

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rulekd.extraction.covers import covers
-from rulekd.extraction.disjunctions import BEAM, SAME, Bools, Conjunction, Cut, Disjunction, Sample, cuts
+from rulekd.extraction.disjunctions import BEAM, SAME, Bools, Conjunction, Cut, Disjunction, Sample, cuts, promising
 
 #: Rounds of improvement; each goes through every place of the formula.
 ROUNDS = 6
@@ -20,8 +20,12 @@ POOLED = 12
 #: Disjuncts from which on disjunctions of single literals are found as disjunctions like any other.
 MANY = 3
 
-#: A longer formula is looked for as long as macro-F1 grows by this much within two literals.
-WORTH = 2e-3
+#: A longer formula is looked for as long as macro-F1 grows by this much within two literals; one of more than SHORT
+#: literals, as long as literals save more errors than they cost (``price``).
+WORTH, SHORT = 2e-3, 6
+
+#: On the way back to shorter conjunctions so many of the literals are left out in turn, those that are missed least.
+LEFT_OUT = 3
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,12 @@ def conjunctions(sample: Sample, longest: int) -> list[Disjunction]:
     for beam in _beams(sample, nothing, longest, pure=False, pool=pool):
         for conjunction in beam[:2]:
             offer(improve(sample, (conjunction,), pool))
-        score = by_length[len(beam[0])][0]
-        stalled = 0 if score > best + WORTH else stalled + 1
+        length = len(beam[0])
+        score, formula = by_length[length]
+        better = score > best + WORTH
+        if better and length > SHORT:
+            better = any(_pays(sample, by_length[length - less][1], formula) for less in (1, 2))
+        stalled = 0 if better else stalled + 1
         best = max(best, score)
         if best >= 1 - SAME or stalled == 2:
             break
@@ -104,9 +112,32 @@ def conjunctions(sample: Sample, longest: int) -> list[Disjunction]:
         if length == 1 or (length > 2 and by_length[length][0] < by_length.get(length - 1, (0.0,))[0] + SAME):
             continue
         (conjunction,) = by_length[length][1]
-        for place in range(length):
-            offer(improve(sample, (conjunction[:place] + conjunction[place + 1 :],), pool))
+        shorter = [(conjunction[:place] + conjunction[place + 1 :],) for place in range(length)]
+        shorter.sort(key=sample.score, reverse=True)
+        for one in shorter[:LEFT_OUT]:
+            offer(improve(sample, one, pool))
     return [formula for _, formula in by_length.values()]
+
+
+def price(columns: int, sites: float, wrong: float) -> float:
+    """The errors that one literal more must save: its bits over those of an error.
+
+    A literal is one of 2 M comparisons with one of n numbers, log2(2 M n) bits, and an error about
+    log2(n / errors) + log2(e) bits to list: the shortest description of the truth is sought (Quinlan and Rivest,
+    "Inferring decision trees using the minimum description length principle", 1989).
+
+    >>> round(price(columns=60, sites=1000, wrong=50), 2)
+    2.93
+    """
+    return float(np.log2(2 * columns * sites) / (np.log2(sites / max(wrong, 1)) + np.log2(np.e)))
+
+
+def _pays(sample: Sample, shorter: Disjunction, longer: Disjunction) -> bool:
+    """Does the longer formula save as many errors as its further literals cost?"""
+    before, after = sample.errors(shorter), sample.errors(longer)
+    sites = sample.positive + sample.negative
+    more = sum(map(len, longer)) - sum(map(len, shorter))
+    return before - after >= more * price(len(sample.values), sites, after)
 
 
 def promise(sample: Sample, longest: int) -> float:
@@ -123,10 +154,11 @@ def _beams(
     pool: takes up the columns that did well anywhere.
     """
     beam: list[Conjunction] = [()]
+    among = promising(sample, covered, pure)
     for _ in range(longest):
         grown: dict[frozenset[tuple[int, bool]], tuple[float, Conjunction]] = {}
         for conjunction in beam:
-            ranked = list(cuts(sample, sample.all_of(conjunction), covered, pure, wanted=POOLED).best(POOLED))
+            ranked = list(cuts(sample, sample.all_of(conjunction), covered, pure, among, wanted=POOLED).best(POOLED))
             if pool is not None:
                 pool.update(cut.column for _, cut in ranked)
             for score, cut in ranked[:BEAM]:
@@ -158,10 +190,11 @@ def _joined(sample: Sample, literals: int, disjuncts: int, pure: bool) -> Iterat
     """Disjunctions grown by covering: each further conjunction speaks for what is not yet told.
 
     pure: conjunctions stay as they were grown, each right by itself: a law of several cases is found so. Otherwise
-    all of them are improved together after each one, which tells more where no exact law is to be had.
+    all of them are improved together after each one, which tells more where no exact law is to be had. No more are
+    added where two in turn do not save what their literals cost.
     """
     formula: Disjunction = ()
-    score = 0.0
+    score, idle = 0.0, 0
     pool: set[int] = set()
     for _ in range(disjuncts):
         room = literals - sum(map(len, formula))
@@ -174,9 +207,10 @@ def _joined(sample: Sample, literals: int, disjuncts: int, pure: bool) -> Iterat
         longer = prune(sample, longer if pure else improve(sample, longer, pool, rounds=1))
         if sample.score(longer) <= score + SAME:
             return
+        idle = 0 if _pays(sample, formula, longer) else idle + 1
         formula, score = longer, sample.score(longer)
         yield formula
-        if score >= 1 - SAME:
+        if score >= 1 - SAME or idle == 2:
             return
 
 

@@ -6,7 +6,7 @@ All of it is computed from the formula as printed, so that it can be computed fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +61,9 @@ def _staying(rivals: Sequence[Rule]) -> list[Rule]:
         definition = rule.evidence.definition if rule.evidence else None
         return (0.0, 0.0) if definition is None else (definition.fidelity or 0.0, definition.truth or 0.0)
 
-    def rank(rule: Rule) -> tuple[int, float, str]:
+    def rank(rule: Rule) -> tuple[int, float, float, str]:
         size = sum(1 for part in walk(rule.formula) if isinstance(part, Compare | Atom))
-        return size, -known(rule)[1], rule.text
+        return size, -known(rule)[1], -known(rule)[0], rule.text
 
     best = max(known(rule)[0] for rule in rivals)
     first = min((rule for rule in rivals if known(rule)[0] >= best - EFFECT), key=rank)
@@ -99,12 +99,20 @@ def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Ans
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A predicate at n sites of one part, at which its definition is asked."""
+    """A predicate at n sites of one part, where its definition is asked. read: what texts say there, each read once."""
 
     facts: Facts
     sites: Sites
     true: Bools
     units: NDArray[np.int64]
+    read: dict[str, Bools] = field(default_factory=dict)
+
+    def told(self, body: Formula) -> Bools:
+        """(n,) bool: what the text of a formula says."""
+        text = str(body)
+        if text not in self.read:
+            self.read[text] = told(body, self.sites, self.facts)
+        return self.read[text]
 
 
 def _seen(answers: Answers, atom: Atom, words: Sequence[Formula], body: Formula) -> Seen | None:
@@ -218,4 +226,4 @@ def holds(body: Formula, seen: Seen, literal: Compare, value: bool) -> Bools:
         case Not(part):
             return ~holds(part, seen, literal, value)
         case _:
-            return told(body, seen.sites, seen.facts)
+            return seen.told(body)

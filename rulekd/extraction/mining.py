@@ -190,7 +190,9 @@ def _ledgers(
     if whole.labels is not None:
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
         # What holds in clean labels is proposed too, however well the network obeys it.
-        parts.append(replace(_discovery(data, seen), slack=max(ERROR_CAP, asked.slack)))
+        parts.append(
+            replace(_discovery(data, seen), slack=max(ERROR_CAP, asked.slack), labels=True, fronts=parts[0].fronts)
+        )
     return source, data, [replace(part, watch=watch, unasked=not asked.named) for part in parts]
 
 

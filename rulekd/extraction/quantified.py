@@ -17,8 +17,9 @@ What is told without a quantifier is left to the laws of pairs and conjunctions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -49,23 +50,38 @@ GROUNDED, BODY, DISJUNCTS = 60_000, 5, 10
 OBJECT_BODY, TOLD = 4, 0.95
 
 
-def scene_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:
+#: (question, front, number of columns, scenes that were made and asked about) of one class.
+Answer = tuple[Question, list[Printed], int, int]
+
+
+def kind_of_classes(seen: Discovery) -> str:
+    """What is told of classes while the time is watched."""
+    return "decisions, of the labels," if seen.labels else "decisions"
+
+
+def scene_classes(seen: Discovery) -> Iterator[Answer]:
     """(question, front, number of columns, 0) of every class of scenes."""
+    pieces = {f"{name}()": partial(_told_scenes, seen, name) for name in _varying(seen.said)}
+    return seen.watch.each(kind_of_classes(seen), pieces)
+
+
+def _told_scenes(seen: Discovery, name: str) -> Answer:
+    """By none, one, two and three variables, until one does it or the time is up."""
     facts = seen.said
     scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
-    for name in _varying(facts):
-        value, true = facts.values[name], facts.crisp(name).cpu().numpy()
-        whole = Sites(scenes, (), torch.arange(len(facts)), torch.zeros(0, len(facts), dtype=torch.int64))
-        question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy(), value.dtype == torch.bool)
-        printed: list[Printed] = []
-        examined = 0
-        for count in (0, 1, 2, 3):
-            width = scenes.mask.shape[1]
-            if count > width or _too_many(width, count) or best(printed) >= ENOUGH:
-                break
-            more, columns = _bodies(question, facts, count)
-            printed, examined = rising_printed([*printed, *more]), examined + columns
-        yield question, printed, examined, 0
+    value, true = facts.values[name], facts.crisp(name).cpu().numpy()
+    whole = Sites(scenes, (), torch.arange(len(facts)), torch.zeros(0, len(facts), dtype=torch.int64))
+    question = Question(Atom(name, ()), whole, true, facts.units.cpu().numpy(), value.dtype == torch.bool)
+    printed, examined = _bodies(question, facts, 0)
+    width = scenes.mask.shape[1]
+    counts = [count for count in (1, 2, 3) if count <= width and not _too_many(width, count)]
+    told = best(printed) >= ENOUGH
+    for count in seen.watch.while_time(f"{kind_of_classes(seen)} of {name}()", () if told else counts):
+        more, columns = _bodies(question, facts, count)
+        printed, examined = rising_printed([*printed, *more]), examined + columns
+        if best(printed) >= ENOUGH:
+            break
+    return question, printed, examined, 0
 
 
 def _varying(facts: Facts) -> list[str]:
@@ -217,15 +233,16 @@ def _literal(column: Column, cut: Cut) -> Formula:
 # ------------------------------------------------------------------------------------ objects
 
 
-def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], int, int]]:
+def object_classes(seen: Discovery) -> Iterator[Answer]:
     """(question, front, number of columns, 0) of every class of objects that what is around them tells."""
     facts = seen.said
-    scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
     if 2 not in seen.arities():
         return
+    scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
     sites = known_sites(sites_of(facts, scenes, ("a",)))
     units = facts.units.cpu().numpy()[sites.scene.cpu().numpy()]
     alike = exclusive_sets(seen, 1)
+    pieces: dict[str, Callable[[], Answer]] = {}
     for name, value in facts.values.items():
         kept = (sites.read(facts.validity(name)) > 0).nonzero()[0] if value.dim() == 2 else np.zeros(0, dtype=np.int64)
         true = sites.read(facts.crisp(name)) > 0 if len(kept) else np.zeros(0, dtype=np.bool_)
@@ -233,12 +250,12 @@ def object_classes(seen: Discovery) -> Iterator[tuple[Question, list[Printed], i
             continue
         question = narrowed(Question(Atom(name, ("a",)), sites, true, units, value.dtype == torch.bool), kept)
         but = {name}.union(*(group for group in alike if name in group))
-        printed, columns = _told_objects(question, facts, but)
-        yield question, [one for one in printed if one.fidelity >= TOLD], columns, 0
+        pieces[f"{name}(a)"] = partial(_told_objects, question, facts, but)
+    yield from seen.watch.each(kind_of_classes(seen), pieces)
 
 
-def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tuple[list[Printed], int]:
-    """Formulas in which others are spoken of, and the number of columns that they were made of.
+def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> Answer:
+    """Formulas in which others are spoken of.
 
     but: the predicate itself and those that it excludes, which are not spoken of for the same object.
     """
@@ -247,11 +264,11 @@ def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> tup
     columns = [*simple_columns(bases(some), some), *atoms(facts, some, but)]
     columns += amounts(facts, some, {question.atom.predicate})
     if not columns:
-        return [], 0
+        return question, [], 0, 0
     sample = sampled(question, searched, columns)
     found = []
     for grown in front(sample, OBJECT_BODY, disjuncts=1):
         body = existing(columns, grown, (), ())
         if quantified(body):
             found.append(judged(question, body, grown.literals, facts))
-    return rising_printed(found), len(columns)
+    return question, [one for one in rising_printed(found) if one.fidelity >= TOLD], len(columns), 0

@@ -88,7 +88,7 @@ def referring(seen: Discovery) -> Proposals:
     about = {}
     examined = 0
     untold: dict[Atom, dict[Formula, float]] = {}
-    for answer in seen.watch.while_time("referring", _answers(seen)):
+    for answer in _answers(seen):
         examined += answer.columns
         question, printed = answer.question, answer.printed
         if best(printed) >= TOLD:
@@ -120,7 +120,7 @@ def _answers(seen: Discovery) -> Iterator[_Answer]:
     referents = [name for name in facts.values if _refers(name, facts)]
     words = list(_words(facts, scenes)) if referents else []
     everywhere = _Words((), torch.ones(len(facts), dtype=torch.bool, device=facts.objects.device))
-    for name in referents:
+    for name in seen.watch.while_time("referring", referents):
         alone = _told(seen, name, everywhere, scenes, brief=bool(words))
         if alone is not None and (not words or best(alone.printed) >= ENOUGH):
             yield alone
@@ -128,14 +128,14 @@ def _answers(seen: Discovery) -> Iterator[_Answer]:
         if alone is not None:
             yield replace(alone, printed=[])
         unclear = []
-        for one in words:
+        for one in seen.watch.while_time("referring", words):
             answer = _told(seen, name, one, scenes)
             if answer is not None:
                 yield answer
             score = 0.0 if answer is None else best(answer.printed)
             if score < ENOUGH:
                 unclear.append((one, score))
-        for (one, first), (two, second) in combinations(unclear, 2):
+        for (one, first), (two, second) in seen.watch.while_time("referring", combinations(unclear, 2)):
             both_words = _Words((*one.said, *two.said), one.holds & two.holds)
             answer = _told(seen, name, both_words, scenes, brief=True)
             if answer is None:
@@ -199,16 +199,18 @@ def _told(seen: Discovery, name: str, words: _Words, scenes: Scenes, brief: bool
     question = narrowed(Question(Atom(name, ("a",)), sites, true, units, given, words.said), kept)
     searched = drawn(question.truth)
     pointed, worded = kinds_of(facts, question.sites.at(searched), name)
-    answer = _Answer(question, [], 0)
-    for kinds in (pointed, [*pointed, *worded]) if worded else (pointed,):
-        if best(answer.printed) < ENOUGH and not seen.watch.over:
-            answer = _superlatives(answer, facts, searched, kinds, most)
-        if brief:
-            return answer
+    answer = _superlatives(_Answer(question, [], 0), facts, searched, pointed, most)
+    if brief:
+        return answer
     anchors = anchors_of([*pointed, *worded])
-    for count in (1, 2)[: most - 1]:
-        if best(answer.printed) < ENOUGH and not seen.watch.over:
+    steps = [0, *(1, 2)[: most - 1]] if worded else (1, 2)[: most - 1]
+    for count in seen.watch.while_time("referring", steps):  # objects beside it that are spoken of
+        if best(answer.printed) >= ENOUGH:
+            break
+        if count:
             answer, anchors = _beside(answer, facts, searched, list(combinations_with_replacement(anchors, count)))
+        else:
+            answer = _superlatives(answer, facts, searched, [*pointed, *worded], most)
     return answer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,13 +25,17 @@ _Part = TypeVar("_Part")
 @dataclass(frozen=True)
 class Missed:
     """What was not finished when the time was up. reached: the share of its scenes that were, None for some part of
-    what has no known whole; candidates: None where their number is known only when they are made."""
+    what has no known whole; candidates: None where their number is known only when they are made; names: of the pieces
+    that were not begun, where they have names."""
 
     what: str
     reached: float | None
     candidates: int | None
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.names:
+            return f"{self.what} of {', '.join(self.names)}: not examined, the time was used up"
         number = "its candidates" if self.candidates is None else f"{self.candidates:,} candidates"
         if self.reached == 0:
             return f"{self.what}: {number} not examined, the time was used up"
@@ -103,12 +107,38 @@ class Watch:
             self.tell(f"{CANDIDATES}{what}", candidates * (done + 1) // len(parts), candidates)
 
     def while_time(self, what: str, pieces: Iterable[_Part]) -> Iterator[_Part]:
-        """Pieces of work that are made one by one, as long as there is time."""
+        """Pieces of work that is still to be done, as long as there is time; to name the next one costs nothing."""
         for done, piece in enumerate(pieces):
             if self.over:
                 self.missed[what] = Missed(what, None if done else 0.0, None)
                 return
             yield piece
+
+    def each(self, what: str, pieces: Mapping[str, Callable[[], _Part]]) -> Iterator[_Part]:
+        """What comes of named pieces of work, one after the other, as long as there is time.
+
+        The time is looked at before a piece is begun: what was begun is finished and given out, so that a budget is
+        overrun by one piece at most, and the pieces that were not begun are named.
+
+        >>> import itertools
+        >>> class Two(Watch):
+        ...     left_over = itertools.count()
+        ...     over = property(lambda self: next(self.left_over) >= 2)
+        >>> watch = Two()
+        >>> list(watch.each("decisions", {name: name.upper for name in ("red", "big", "old", "new")}))
+        ['RED', 'BIG']
+        >>> str(watch.missed["decisions"])
+        'decisions of old, new: not examined, the time was used up'
+        """
+        for done, (name, piece) in enumerate(pieces.items()):
+            if self.over:
+                before = self.missed[what].names if what in self.missed else ()
+                names = tuple(dict.fromkeys((*before, *list(pieces)[done:])))
+                self.missed[what] = Missed(what, None if done else 0.0, None, names)
+                return
+            self.tell(f"{what} of {name}", done, len(pieces))
+            yield piece()
+            self.tell(f"{what} of {name}", done + 1, len(pieces))
 
     def tell(self, what: str, done: int, of: int) -> None:
         """Report how far something is."""

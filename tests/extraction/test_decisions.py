@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,12 +16,16 @@ import kg
 import rulekd
 from kg import Iff, parse
 from kg.formulas import Compare, walk
+from kg.negation import negation_normal
 from rulekd.extraction.covers import covers
-from rulekd.extraction.decisions import decisions
-from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.decisions import as_written, decisions
+from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.growth import front
+from rulekd.extraction.questions import Printed, Question
+from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
+from rulekd.grounding import View, count
 from rulekd.scenes import Scenes
 
 
@@ -259,3 +267,183 @@ def test_large_scenes_are_told_by_amounts_and_the_rest_is_named() -> None:
     assert "3 objects of a scene are to each other: not examined" in found.notes[0]
     small = decisions(Discovery(Facts({"red": red[:, :9], "some": red[:, :9].any(1)})))
     assert small.notes == ()
+
+
+class Reached(Watch):
+    """The time is up when so many pieces were begun."""
+
+    most = 0.0
+    told = 0
+
+    @property
+    def over(self) -> bool:
+        return self.told >= 2 * self.most
+
+    def tell(self, what: str, done: int, of: int) -> None:
+        self.told += 1  # when a piece is begun, and when it is done
+
+
+class Three(torch.nn.Module):
+    """Three classes, by two numbers."""
+
+    def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        """(B, 1, 2) -> log-odds."""
+        one, two = rows.unbind(-1)
+        return {"low": 0.3 - one, "high": one - 0.7, "wide": two - 0.5}
+
+
+def three_classes(most: int) -> tuple[Proposals, Reached, list[Scenes]]:
+    """What is proposed about 300 rows when the time is up after so many pieces; the rows that were asked about."""
+    values = torch.rand(300, 2, generator=torch.Generator().manual_seed(2))
+    scenes = Scenes(
+        mask=torch.ones(300, 1, dtype=torch.bool), numbers={"one": values[:, :1].clone(), "two": values[:, 1:].clone()}
+    )
+    teacher = rulekd.Predictor(
+        Three(), {"low": 1, "high": 1, "wide": 1}, inputs=lambda s: torch.stack([s["one"], s["two"]], -1)
+    )
+    asked: list[Scenes] = []
+
+    def ask(some: Scenes) -> Facts:
+        asked.append(some)
+        return teacher.facts(rulekd.SceneSet(some))
+
+    watch = Reached()
+    watch.most = most
+    seen = Discovery(teacher.facts(rulekd.SceneSet(scenes)), scenes=scenes, ask=ask, watch=watch)
+    return decisions(seen), watch, asked
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 4])
+def test_classes_that_were_fitted_in_time_are_kept_and_the_others_are_named(most: int) -> None:
+    """Three pieces are the given rows, three more those with made rows: of each class what was reached is proposed."""
+    found, watch, asked = three_classes(most)
+    assert [str(one).split("(")[0] for one in found.formulas] == ["low", "high", "wide", "low"][:most]
+    missed = [str(one) for one in watch.missed.values()]
+    left = ["low", "high", "wide"][most:]
+    given = [f"decisions of {', '.join(left)}: not examined, the time was used up"] if left else []
+    again = ["high", "wide"] if most == 4 else ["low", "high", "wide"][:most]
+    made = [f"decisions with made rows of {', '.join(again)}: not examined, the time was used up"] if most else []
+    assert missed == given + made
+    assert bool(asked) == (most == 4), "the network is not asked when there is no time to read its answers"
+
+
+def test_the_classes_are_told_to_who_waits() -> None:
+    told: list[tuple[str, int, int]] = []
+    values = torch.rand(80, 1, generator=torch.Generator().manual_seed(0))
+    scenes = Scenes(mask=torch.ones(80, 1, dtype=torch.bool), numbers={"one": values})
+    facts = Facts({"low": values < 0.3, "odd": (values * 10).long() % 2 == 1}, mask=scenes.mask)
+    decisions(Discovery(facts, scenes=scenes, watch=Watch(lambda *step: told.append(step))))
+    assert told == [
+        ("decisions of low", 0, 2),
+        ("decisions of low", 1, 2),
+        ("decisions of odd", 1, 2),
+        ("decisions of odd", 2, 2),
+    ]
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The predicates of which a front is looked for, as they are."""
+    module = importlib.import_module("rulekd.extraction.decisions")
+    names: list[str] = []
+    fronts = module.fronts
+
+    def counted(question: Question, *others: Any) -> list[Printed]:
+        names.append(question.atom.predicate)
+        found: list[Printed] = fronts(question, *others)
+        return found
+
+    monkeypatch.setattr(module, "fronts", counted)
+    return names
+
+
+def test_of_two_classes_that_exclude_and_exhaust_neither_is_told_worse() -> None:
+    """Two cases make yes; what is no is told by the opposite of that formula, and not by a longer one of its own."""
+    generator = torch.Generator().manual_seed(4)
+    numbers = {f"n{place}": torch.rand(400, 1, generator=generator) * 10 for place in range(5)}
+    words = {"color": ("red", "green", "blue"), "shape": ("cube", "ball"), "grade": ("s", "m", "l", "xl")}
+    scenes = Scenes(
+        mask=torch.ones(400, 1, dtype=torch.bool),
+        numbers=numbers,
+        categories={name: torch.randint(len(known), (400, 1), generator=generator) for name, known in words.items()},
+        category_names=words,
+    )
+    yes = (scenes["color"] == 0) & (numbers["n0"] > 5) | (scenes["shape"] == 1) & (scenes["grade"] == 2)
+    facts = Facts({"yes": yes, "no": ~yes, "red": scenes["color"] == 0}, mask=scenes.mask)
+    found = decisions(Discovery(facts, scenes=scenes))
+    by_name = {str(one.left): one for one in found.formulas if isinstance(one, Iff)}
+    assert set(by_name) == {"yes(a)", "no(a)", "red(a)"}
+    fronts = {
+        name: [(one.literals, one.fidelity) for one in found.definitions[by_name[name]].front] for name in by_name
+    }
+    assert fronts["yes(a)"] == fronts["no(a)"]
+    assert fronts["yes(a)"][-1] == (4, 1.0)
+    assert negation_normal(kg.Not(by_name["yes(a)"].right)) == by_name["no(a)"].right
+    view = View(facts, scenes)
+    assert all(int(count(one, view)[1].sum()) == 0 for one in by_name.values())
+
+
+def test_where_the_time_is_up_a_class_is_told_by_what_its_opposite_is_not(fitted: list[str]) -> None:
+    """The time is up when the first of two classes is begun: it is finished, and says what the other is."""
+    scenes = rows(300)
+    old = (scenes["age"] >= 3) & (torch.rand(300, 1, generator=torch.Generator().manual_seed(0)) < 0.97)
+    watch = Reached()
+    watch.most = 0.5
+    found = decisions(Discovery(Facts({"old": old, "new": ~old}, mask=scenes.mask), scenes=scenes, watch=watch))
+    assert [str(one) for one in found.formulas] == ["old(a) <-> age(a) >= 3", "new(a) <-> age(a) < 3"]
+    assert fitted == ["old"]
+    missed = "by directions that are no axis: its candidates not examined, the time was used up"
+    assert f"old {missed}" in [str(one) for one in watch.missed.values()], "what was cut short is named"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_opposite_classes_with_errors_are_told_by_one_formula(seed: int) -> None:
+    """Of 90 rows 4 are told wrong: many formulas are as good there, and both classes are told by the same one."""
+    generator = torch.Generator().manual_seed(seed)
+    numbers = {f"n{place}": torch.rand(90, 1, generator=generator) for place in range(12)}
+    scenes = Scenes(mask=torch.ones(90, 1, dtype=torch.bool), numbers=numbers)
+    yes = (numbers["n0"] > 0.6) & (numbers["n1"] > 0.3)
+    yes[:4] = ~yes[:4]
+    found = decisions(Discovery(Facts({"yes": yes, "no": ~yes}, mask=scenes.mask), scenes=scenes)).formulas
+    one, other = (formula.right for formula in found if isinstance(formula, Iff))
+    assert negation_normal(kg.Not(one)) == other
+
+
+def test_the_opposite_of_a_whole_number_is_written_as_it_would_be_alone() -> None:
+    scenes = rows(300, seed=3)
+    facts = Facts({"old": scenes["age"] >= 2, "new": scenes["age"] < 2}, mask=scenes.mask)
+    texts = [str(one) for one in decisions(Discovery(facts, scenes=scenes)).formulas]
+    assert texts == ["old(a) <-> age(a) >= 2", "new(a) <-> age(a) = 1"]
+
+
+@pytest.mark.parametrize(("other", "kept"), [("age(a) = 1", False), ("weight(a) <= 2", True)])
+def test_what_is_as_long_and_says_the_same_of_other_numbers_is_another_formula(other: str, kept: bool) -> None:
+    """Both have the same errors on these rows; on others they may differ, so that only a spelling is taken over."""
+    said = np.array([True, False, False])
+    mine, theirs = (Printed(parse(text), 1, said, 1.0) for text in ("age(a) < 2", other))
+    assert as_written([mine], [theirs]) == [mine if kept else theirs]
+
+
+def test_what_is_not_the_whole_opposite_is_told_by_itself() -> None:
+    """Two classes that exclude each other and leave a third: each has a front of its own."""
+    values = torch.rand(300, 1, generator=torch.Generator().manual_seed(1))
+    scenes = Scenes(mask=torch.ones(300, 1, dtype=torch.bool), numbers={"one": values})
+    facts = Facts({"low": values < 0.3, "high": values > 0.7}, mask=scenes.mask)
+    texts = [str(one) for one in decisions(Discovery(facts, scenes=scenes)).formulas]
+    assert texts == ["low(a) <-> one(a) <= 0.3", "high(a) <-> one(a) >= 0.7"]
+
+
+def test_classes_that_network_and_labels_tell_alike_are_fitted_once(fitted: list[str]) -> None:
+    scenes = rows(300)
+    heavy, old = scenes["weight"] >= 4, scenes["age"] >= 3
+    said = Facts({"heavy": heavy, "old": old}, mask=scenes.mask)
+    network = Discovery(said, scenes=scenes)
+    labels = Discovery(
+        replace(said, values={"heavy": heavy, "old": ~old}), scenes=scenes, labels=True, fronts=network.fronts
+    )
+    texts = [[str(one) for one in decisions(part).formulas] for part in (network, labels)]
+    assert texts == [[HEAVY, "old(a) <-> age(a) >= 3"], [HEAVY, "old(a) <-> age(a) <= 2"]]
+    assert fitted == ["heavy", "old", "old"]
+
+
+HEAVY = "heavy(a) <-> weight(a) >= 4"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from rulekd.extraction.disjunctions import MARGIN, PER_FEATURE, Cut, Sample, cuts
+from rulekd.extraction.disjunctions import MARGIN, PER_FEATURE, SCREENED, Cut, Sample, cuts, promising
 from rulekd.extraction.growth import front
 
 
@@ -104,3 +105,55 @@ def test_nothing_tells_what_does_not_vary(always: bool) -> None:
     for bag in (None, np.arange(12) // 2):
         truth = np.full(6 if bag is not None else 12, always)
         assert front(Sample(values, truth, 1.0, 1.0, np.ones(1, dtype=np.int64), bag=bag), 3, 2) == []
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4, 0.7, 1.0])
+def test_the_chosen_sites_come_in_the_order_of_each_column(share: float) -> None:
+    """Few are sorted, of many the others are left out: both ways the same order, ties by number of the site."""
+    known = sample(4, 500, seed=2, rounded=1)
+    chosen = np.random.default_rng(3).random(500) < share
+    columns = np.array([0, 2, 3])
+    wanted = [
+        sorted(chosen.nonzero()[0].tolist(), key=lambda site, values=known.values[column]: (values[site], site))
+        for column in columns
+    ]
+    assert known.ordered(columns, chosen).tolist() == wanted
+
+
+def test_of_very_many_columns_those_that_tell_most_are_tried_and_every_plain_number() -> None:
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(SCREENED + 200, 600))
+    truth = values[-1] + 0.3 * generator.normal(size=600) > 0.5
+    sizes = np.full(len(values), 2)
+    sizes[:20] = 1
+    known = Sample(values, truth, 1.0, 1.0, sizes)
+    nothing = np.zeros(600, dtype=np.bool_)
+    tried = promising(known, nothing, pure=False)
+    assert tried is not None
+    assert {*range(20), len(values) - 1} <= set(tried.tolist())
+    assert SCREENED <= len(tried) <= SCREENED + 20
+    assert promising(replace(known, values=values[:SCREENED], sizes=sizes[:SCREENED]), nothing, pure=False) is None
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_disjunction_is_not_grown_by_cases_that_save_less_than_they_cost(seed: int) -> None:
+    """Two cases and 6 % of flipped truths: what else could be said of the flipped ones is not worth its literals."""
+    generator = np.random.default_rng(seed)
+    values = generator.random((12, 400))
+    law = (values[0] > 0.6) & (values[1] > 0.4) | (values[2] > 0.8)
+    known = Sample(values, law ^ (generator.random(400) < 0.06), 1.0, 1.0, np.ones(12, dtype=np.int64))
+    found = front(known, 30, 10)
+    assert max(one.literals for one in found) <= 12, "saw 11 and 10; 14 and 17 where each case that wins is added"
+    assert found[-1].score > 0.94, "saw 0.954 and 0.948"
+
+
+def test_columns_that_are_added_change_nothing_but_their_number() -> None:
+    whole = sample(9, 300, seed=6, rounded=1)
+    part = replace(whole, values=whole.values[:5], sizes=whole.sizes[:5])
+    assert front(part, 3, 2), "what is found out about the columns is found out"
+    more = part.and_columns(whole.values[5:], whole.sizes[5:])
+    assert [(one.formula, one.score) for one in front(more, 3, 2)] == [
+        (one.formula, one.score) for one in front(whole, 3, 2)
+    ]
+    assert "order" in more.__dict__
+    assert np.array_equal(more.order, whole.order)

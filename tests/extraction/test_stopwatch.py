@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,26 @@ def test_a_budget_counts_the_asking() -> None:
     teacher = Predictor(Slow(), {"left_of": 2}, inputs=lambda s: s["center"])
     graph = rulekd.extract(teacher, SceneSet(scenes.scenes.with_labels({})), budget_seconds=0.1)
     assert sum("not asked, the time was used up" in note for note in graph.notes) == 8
+
+
+def test_pieces_are_named_where_no_more_are_begun() -> None:
+    class Short(Watch):
+        @property
+        def over(self) -> bool:
+            return len(done) == 2
+
+    done: list[str] = []
+
+    def work(name: str) -> str:
+        done.append(name)
+        return name
+
+    watch = Short()
+    names = ["low", "high", "odd", "even"]
+    assert list(watch.each("decisions", {name: partial(work, name) for name in names})) == ["low", "high"], "both kept"
+    assert done == ["low", "high"], "nothing is begun after the time"
+    list(watch.each("decisions", {"win()": partial(work, "win()")}))
+    assert str(watch.missed["decisions"]) == "decisions of odd, even, win(): not examined, the time was used up"
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
