@@ -55,6 +55,10 @@ def test_the_sign_is_the_truth(formula: Formula, seed: int) -> None:
     assert_signed_like_the_truth(formula, replace(answers, view=replace(answers.view, scenes=attributed(seed))))
 
 
+def test_two_words_are_compared_without_any_attribute() -> None:
+    assert_signed_like_the_truth(parse('"red" = "blue" -> p(a)'), said(0))
+
+
 @given(readable(attributes=True), st.integers(0, 1000))
 def test_a_grounding_is_valid_alone_as_it_is_among_all(formula: Formula, seed: int) -> None:
     answers = replace(said(seed), view=replace(said(seed).view, scenes=attributed(seed)))
