@@ -37,6 +37,7 @@ from kg.formulas import (
     Or,
     Same,
     Under,
+    Word,
     features,
     terms_of,
 )
@@ -252,4 +253,5 @@ def _comparison(formula: Compare, view: View, objects: Objects) -> Tensor:
 
 def _speaks_of_words(formula: Compare, scenes: Scenes) -> bool:
     words = {*scenes.categories, *scenes.scene_categories}
-    return any(feature.name in words for side in terms_of(formula) for feature in features(side))
+    sides_of = terms_of(formula)
+    return any(isinstance(side, Word) or any(one.name in words for one in features(side)) for side in sides_of)
