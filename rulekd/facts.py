@@ -58,12 +58,9 @@ class Facts:
         for name in self.values:
             if not isinstance(name, str):
                 raise RulekdError(f"a predicate is called {name!r}", hint="Give names as words: 'left_of'.")
-        for name, handed in (*self.values.items(), ("", self.mask)):
-            if not isinstance(handed, Tensor) and (name or handed is not None):
-                what = f"values of {name!r} are" if name else "mask is"
-                raise RulekdError(f"{what} a {type(handed).__name__}, no tensor", hint="Convert with torch.as_tensor.")
-            if isinstance(handed, Tensor):
-                _check_dense(f"values of {name!r}" if name else "mask", handed)
+        handed: dict[str, object] = {f"the tensor of {name!r}": value for name, value in self.values.items()}
+        handed |= {} if self.mask is None else {"the mask": self.mask}
+        _check_tensors(handed | {f"the validity of {name!r}": valid for name, valid in self.valid.items()})
         batch = next((len(value) for value in self.values.values() if value.dim()), 0)
         objects = self.mask.shape[1] if self.mask is not None else _objects(self.values)
         masked = self.mask is not None
@@ -82,26 +79,12 @@ class Facts:
         for name, valid in self.valid.items():
             if name not in self.values:
                 raise RulekdError(f"validity is given for {name!r}, which has no values", hint="Remove it.")
-            if not isinstance(valid, Tensor):
-                raise RulekdError(
-                    f"validity of {name!r} is a {type(valid).__name__}, no tensor",
-                    hint="Convert with torch.as_tensor.",
-                )
-            _check_dense(f"validity of {name!r}", valid)
             if valid.dtype != torch.bool or valid.shape != self.values[name].shape:
                 raise RulekdError(
                     f"validity of {name!r} has shape {tuple(valid.shape)} and type {valid.dtype}; "
                     f"its values have shape {tuple(self.values[name].shape)}",
                     hint="Give a bool tensor of the same shape.",
                 )
-        for title, tensors in (("the tensor", self.values), ("validity", self.valid)):
-            for name, tensor in tensors.items():
-                if tensor.device != self.objects.device:
-                    other = "the mask" if masked else "the first tensor"
-                    raise RulekdError(
-                        f"{title} of {name!r} is on {tensor.device}, and {other} on {self.objects.device}",
-                        hint="Move all to one device: tensor.to(device).",
-                    )
         for name, threshold in self.thresholds.items():
             if name not in self.values or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
                 raise RulekdError(
@@ -281,9 +264,20 @@ def _objects(values: Mapping[str, Tensor]) -> int:
     return next((value.shape[1] for value in values.values() if value.dim() > 1), 0)
 
 
-def _check_dense(what: str, given: Tensor) -> None:
-    if given.layout != torch.strided:
-        raise RulekdError(f"{what}: a tensor of layout {given.layout}", hint="Give a dense one: tensor.to_dense().")
+def _check_tensors(handed: Mapping[str, object]) -> None:
+    """Raise where anything is no dense tensor, or not on the device of the first."""
+    first: tuple[str, torch.device] | None = None
+    for what, given in handed.items():
+        if not isinstance(given, Tensor):
+            raise RulekdError(f"{what} is a {type(given).__name__}, no tensor", hint="Convert with torch.as_tensor.")
+        if given.layout != torch.strided:
+            raise RulekdError(f"{what} is of layout {given.layout}", hint="Give a dense one: tensor.to_dense().")
+        first = first or (what, given.device)
+        if given.device != first[1]:
+            raise RulekdError(
+                f"{what} is on {given.device}, and {first[0]} on {first[1]}",
+                hint="Move all to one device: tensor.to(device).",
+            )
 
 
 def _check(name: str, value: Tensor, batch: int, objects: int, masked: bool) -> None:

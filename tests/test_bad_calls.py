@@ -291,7 +291,11 @@ MINING: dict[str, Row] = {
         ("two scenes are named 'room'",),
         "its own name",
     ),
-    "sparse facts": (lambda: Facts({"near": TWO.to_sparse()}), ("values of 'near'", "sparse_coo"), "tensor.to_dense()"),
+    "sparse facts": (
+        lambda: Facts({"near": TWO.to_sparse()}),
+        ("the tensor of 'near'", "sparse_coo"),
+        "tensor.to_dense()",
+    ),
     "a sparse validity": (
         lambda: Facts({"near": TWO}, valid={"near": TWO.bool().to_sparse()}),
         ("validity of 'near'", "sparse_coo"),

@@ -84,11 +84,11 @@ def test_labels_are_moved_to_the_facts() -> None:
 
 def test_facts_of_two_devices_are_refused() -> None:
     near = torch.zeros(2, 3, 3, dtype=torch.bool)
-    with pytest.raises(RulekdError, match="the tensor of 'far' is on meta, and the first tensor on cpu"):
+    with pytest.raises(RulekdError, match="the tensor of 'far' is on meta, and the tensor of 'near' on cpu"):
         Facts({"near": near, "far": near.to("meta")})
     with pytest.raises(RulekdError, match="validity of 'near' is on meta"):
         Facts({"near": near}, valid={"near": near.to("meta")})
-    with pytest.raises(RulekdError, match="the tensor of 'near' is on cpu, and the mask on meta"):
+    with pytest.raises(RulekdError, match="the mask is on meta, and the tensor of 'near' on cpu"):
         Facts({"near": near}, mask=torch.ones(2, 3, dtype=torch.bool, device="meta"))
 
 
