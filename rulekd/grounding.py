@@ -121,10 +121,14 @@ class View:
                         hint="Pass scenes=... beside the logits or facts.",
                     )
                 read = term(wanted, self.scenes, variables)
-                # What is unknown is not asked about, and NaN would be its gradient.
-                return read if always_known(Compare("=", wanted, wanted)) else read.masked_fill(read.isnan(), 0.0)
+                # What is unknown is not asked about, and NaN would be its gradient; 0 might be divided by.
+                return read if always_known(Compare("=", wanted, wanted)) else read.masked_fill(read.isnan(), 1.0)
             case Negative(inner):
                 return -self._term(inner, variables)
+            case Arithmetic("/", left, right):
+                above, below = self._term(left, variables), self._term(right, variables)
+                nothing = below == 0  # the quotient is infinite, or undefined; its gradient would be NaN
+                return torch.where(nothing, (above / below).detach(), above / below.masked_fill(nothing, 1.0))
             case Arithmetic(sign, left, right):
                 return _ARITHMETIC[sign](self._term(left, variables), self._term(right, variables))
             case Function(name, inner_terms):
@@ -187,7 +191,6 @@ _ARITHMETIC: Final[Mapping[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": operator.truediv,
 }
 
 

@@ -235,7 +235,7 @@ class Table:
 
     def front(self, question: Question) -> Answer:
         """The front of one class; of classes that are told alike by the network and by labels it is found once."""
-        key = question.truth.tobytes() + question.sites.scene.cpu().numpy().tobytes()
+        key = question.truth.tobytes() + _rows(question)
         if key not in self.found:
             self.found[key] = self._front(question)
         return question, *self.found[key], self.made
@@ -262,7 +262,12 @@ class Table:
 
 def opposite(one: Question, other: Question) -> bool:
     """Is one class, at the same rows, what the other is not?"""
-    return torch.equal(one.sites.scene, other.sites.scene) and bool((one.truth != other.truth).all())
+    return _rows(one) == _rows(other) and bool((one.truth != other.truth).all())
+
+
+def _rows(question: Question) -> bytes:
+    """Which rows a class is told of."""
+    return b"".join(part.cpu().numpy().tobytes() for part in (question.sites.scene, question.sites.objects))
 
 
 def negated(printed: Sequence[Printed]) -> list[Printed]:

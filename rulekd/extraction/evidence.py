@@ -160,7 +160,7 @@ def confirm(
         one.explained = float(min(1.0, errors)) if as_told(one.formula) else 0.0
         one.by_teacher = _level((told if bar.stated else said)[place].of(held), one.tolerance)
         one.weight = 1.0 if bar.exploring else _promise((told if bar.stated else said)[place].of(~held), one.tolerance)
-    in_teacher = _passed(judged, [one.by_teacher for one in judged])
+    in_teacher = _shown([(one.by_teacher, one.weight) for one in judged])
     chance = _chance(candidates, source, bar)
     related = _related(chance, bar)
     if not bar.stated:
@@ -171,7 +171,7 @@ def confirm(
         in_teacher = _again(judged, said, source, related & in_teacher, related & ~in_teacher, held)
     if data is not None:
         _ask_data(judged, data, related, held, bar)
-    in_deciding = _passed(judged, [one.deciding for one in judged])
+    in_deciding = _shown([one.deciding for one in judged])
     doubtful = unreliable(source)
     for place, one in enumerate(judged):
         one.holds = bool(in_deciding[place]) and not one.refuted
@@ -200,7 +200,7 @@ def confirm(
         shown = fitted or (related[place] and (one.holds or habit or obeyed or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
             missed.append(
-                (not related[place], one.deciding, _missed(one, told[place], chance[place], bool(related[place])))
+                (not related[place], one.deciding[0], _missed(one, told[place], chance[place], bool(related[place])))
             )
             continue
         evidence = _evidence(one, told[place], said[place], held, chance[place], bar)
@@ -229,7 +229,7 @@ def _again(
     found = tallies_of([judged[place].formula for place in places], heard, source.trusted_images)
     for place, tally in zip(places, found, strict=True):
         said[place], judged[place].by_teacher = tally, _level(tally.of(held), judged[place].tolerance)
-    return _passed(judged, [one.by_teacher for one in judged])
+    return _shown([(one.by_teacher, one.weight) for one in judged])
 
 
 def _stands(cells: Sequence[Tally], bar: Bar) -> bool:
@@ -240,8 +240,11 @@ def _stands(cells: Sequence[Tally], bar: Bar) -> bool:
 
 @dataclass
 class _Candidate:
-    """What is known about one candidate while it is judged. weight: among those whose level is tested. in_data: counted
-    in the labels that speak of it. unlabelled: a law under a transform that no labels speak of."""
+    """What is known about one candidate while it is judged.
+
+    weight, data_weight: among those whose level is tested, by the network and by labels. in_data: counted in the labels
+    that speak of it. unlabelled: a law under a transform that no labels speak of.
+    """
 
     formula: Formula
     tolerance: float = 0.0
@@ -249,6 +252,7 @@ class _Candidate:
     explained: float = 0.0
     by_teacher: float = 1.0
     by_data: float = 1.0
+    data_weight: float = 1.0
     refuted: bool = False
     holds: bool = False
     confirmed: bool = False
@@ -263,8 +267,9 @@ class _Candidate:
         return self.refuted or bool(len(rates) and rates.mean() > self.tolerance)
 
     @property
-    def deciding(self) -> float:
-        return self.by_data if self.asked_data else self.by_teacher
+    def deciding(self) -> tuple[float, float]:
+        """The p-value that decides, and its weight."""
+        return (self.by_data, self.data_weight) if self.asked_data else (self.by_teacher, self.weight)
 
 
 def _evidence(
@@ -295,10 +300,11 @@ def _ask_data(
     for one, raw in zip(able, tallies_of(formulas, data.view, data.images), strict=True):
         one.in_data = raw
         one.by_data = _level(raw.of(held), bar.tolerance)
+        one.data_weight = 1.0 if bar.exploring else _promise(raw.of(~held), bar.tolerance)
         one.asked_data = clean(one.formula, data)
     if bar.stated:
         return
-    in_data = _passed(able, [one.by_data for one in able])
+    in_data = _shown([(one.by_data, one.data_weight) for one in able])
     laws = (related[places] & (in_data | bar.exploring)).tolist()
     for one, counted_so in zip(able, refutations(formulas, undoubted(formulas, data), data, laws), strict=True):
         if one.asked_data:
@@ -346,9 +352,9 @@ def _promise(discovery: Tally, tolerance: float) -> float:
     return max(LEAST, 1 - rate / max(tolerance, 1e-9))
 
 
-def _passed(judged: Sequence[_Candidate], p_values: Sequence[float]) -> NDArray[np.bool_]:
-    """(K,) bool: the level of which is shown. Weights come from scenes that the p-values do not."""
-    return benjamini_hochberg(p_values, LEVEL, weights=[one.weight for one in judged])
+def _shown(judged: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """(K,) bool: whose level is shown, from p-values and weights. These come from scenes that those do not."""
+    return benjamini_hochberg([p for p, _ in judged], LEVEL, weights=[weight for _, weight in judged])
 
 
 def _missed(one: _Candidate, told: Tally, chance: float | None, related: bool) -> str:
@@ -356,7 +362,9 @@ def _missed(one: _Candidate, told: Tally, chance: float | None, related: bool) -
     broken, live = int(told.broken.sum()), int(told.live.sum())
     tests = []
     if not one.holds:
-        why = "violations are more than errors explain" if one.refuted else f"level is not shown, p {one.deciding:.2g}"
+        why = (
+            "violations are more than errors explain" if one.refuted else f"level is not shown, p {one.deciding[0]:.2g}"
+        )
         tests.append(why)
     if not related and chance is not None:
         tests.append(f"relation may be chance, p {chance:.2g}")

@@ -88,7 +88,7 @@ def _assess(rule: Rule, known: Definition, discovery: Answers, confirmation: Ans
     if labels is not None and atom.predicate in labels.values:
         labelled = here.sites.read(labels.validity(atom.predicate)) > 0
         true = here.sites.read(labels.crisp(atom.predicate)) > 0
-        truth = fidelity(said[labelled], true[labelled])
+        truth = fidelity(said[labelled], true[labelled]) if labelled.any() else None
     return replace(
         known,
         fidelity=fidelity(said, here.true),

@@ -123,7 +123,13 @@ def asked(body: Formula, sites: Sites) -> Bools:
 
 
 def fidelity(said: Bools, true: Bools) -> float:
-    """Two-class macro-F1 of what is said against the truth, (n,) bool each."""
+    """Two-class macro-F1 of what is said against the truth, (n,) bool each; 1 where both are always the same.
+
+    >>> fidelity(np.array([True, True]), np.array([True, True]))
+    1.0
+    """
+    if (said == true).all():
+        return 1.0
     hit, false = float((said & true).sum()), float((said & ~true).sum())
     return float(macro_f1(hit, false, float(true.sum()), float((~true).sum())))
 

@@ -22,6 +22,9 @@ from rulekd.facts import Facts
 #: How far from one a sum of probabilities may be: log-odds in half precision are off by as much.
 OFF = 0.01
 
+#: Numbers in memory at a time.
+PART = 2**22
+
 #: Predicates among which sets are looked for, at most.
 MOST = 128
 
@@ -46,14 +49,18 @@ def softmax_sets(facts: Facts, arity: int) -> list[tuple[str, ...]]:
         return []
     # Squares from the first part of the scenes; what they give is checked on all.
     gram, total = (first.T @ first).cpu(), first.sum(0).cpu()
+    greatest = torch.stack([part.amax(0).cpu() for part in _probabilities(facts, names, arity) if len(part)]).amax(0)
+    spoken = (greatest > OFF).tolist()  # what is never said adds nothing: beside what is always true it makes no set
     sets: list[list[int]] = []
     for place in range(size):
-        if any(place in one for one in sets):
+        if not spoken[place] or any(place in one for one in sets):
             continue
         others = [other for other in range(size) if other != place]
         inverse = torch.linalg.pinv(gram[others][:, others], rtol=SINGULAR, hermitian=True)
         chosen = inverse @ (total[others] - gram[others, place])
-        found = sorted([place, *(other for other, x in zip(others, chosen.tolist(), strict=True) if x > 0.5)])
+        found = sorted(
+            [place, *(other for other, x in zip(others, chosen.tolist(), strict=True) if x > 0.5 and spoken[other])]
+        )
         if len(found) > 1 and all(
             bool(((part[:, found].sum(1) - 1).abs() < OFF).all()) for part in _probabilities(facts, names, arity)
         ):
@@ -67,4 +74,8 @@ def _probabilities(facts: Facts, names: list[str], arity: int) -> Iterator[Tenso
     for name in names:
         asked = asked & facts.validity(name)
     for index in blocks(facts, len(names) * facts.objects.shape[1] ** arity):
-        yield torch.stack([facts.values[name][index][asked[index]].double() for name in names], 1).sigmoid()
+        said = {name: facts.values[name][index] for name in names}
+        for some in torch.split(
+            asked[index].nonzero(), max(1, PART // len(names))
+        ):  # of one large scene some at a time
+            yield torch.stack([said[name][some.unbind(1)].double() for name in names], 1).sigmoid()

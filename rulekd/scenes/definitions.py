@@ -49,7 +49,7 @@ def relabelled(scenes: Scenes, definitions: Mapping[str, Formula], given: Scenes
             atom, body = parsed[name]
             real = real_groundings(part.mask, len(atom.arguments))
             reader = _Labels(part, labels, certain)
-            may = reader.askable(body, atom.arguments).expand_as(real)
+            may = reader.askable(body, atom.arguments) | ~real  # of padding everything is known: nothing is said
             labels[name] = truth(body, atom.arguments, reader) & real & may
             certain[name] = may
             made[name].append(labels[name])

@@ -158,3 +158,14 @@ def test_a_compiled_graph_reads_what_is_known(semantics: str) -> None:
 
     compiled = torch.compile(loss, backend="aot_eager")
     assert compiled(odds).item() == pytest.approx(loss(odds).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("limit", [math.nan, 0.0])
+@pytest.mark.parametrize("law", ["fast(a) -> speed(a) / limit(a) < 2", "fast(a) <-> speed(a) / limit(a) < 2"])
+def test_a_divisor_that_is_unknown_or_nothing_leaves_gradients_finite(law: str, limit: float) -> None:
+    fast, speed = torch.zeros(1, 3, requires_grad=True), torch.ones(1, 3, requires_grad=True)
+    scenes = Scenes(mask=torch.ones(1, 3, dtype=torch.bool), numbers={"limit": torch.tensor([[1.0, limit, 3.0]])})
+    reading = rulekd.compile([law], numbers={"speed": 1.0})({"fast": fast}, scenes=scenes, numbers={"speed": speed})
+    slopes = torch.autograd.grad(reading.loss, (fast, speed))
+    assert all(bool(slope.isfinite().all()) for slope in slopes)
+    assert slopes[0].abs().sum() > 0

@@ -296,6 +296,21 @@ def test_in_scenes_of_two_objects_the_scenes_are_renamed(text: str) -> None:
             assert inside == pytest.approx(min(1.0, 3 * min(fewest)))
 
 
+def test_scenes_are_renamed_only_where_objects_tell_nothing() -> None:
+    """Rates that differ by scene relate what is unrelated inside; how many objects a scene has says nothing of each."""
+    rules = [parse("p(a, b) -> q(a, b)"), parse("small(a) -> r(a)"), parse("~(small(a) & r(a))")]
+    found = []
+    for seed in range(100):
+        generator = torch.Generator().manual_seed(seed)
+        many = torch.rand(120, 1, 1, generator=generator) < 0.5
+        rate = torch.where(many, 0.9, 0.1)
+        pair = {name: torch.rand(120, 2, 2, generator=generator) < rate for name in "pq"}
+        mask = torch.arange(12)[None] < torch.where(many[:, 0], 12, 3)
+        one = {"small": ~many[:, 0].expand(120, 12), "r": torch.rand(120, 12, generator=generator) < 0.95}
+        found.append([p_by_chance(rules[0], View(Facts(pair))), *p_values(rules[1:], View(Facts(one, mask=mask)))])
+    assert ((torch.tensor(found) < 0.05).double().mean(0) <= 0.07).all()
+
+
 def test_unrelated_symmetric_relations_of_pairs_are_seldom_taken_for_related() -> None:
     texts = ("p(a, b) -> q(a, b)", "~(p(a, b) & q(b, a))", "r(a, b) -> p(a, b)", "r(a, b) -> r(b, a)")
     found = [p for seed in range(300) for p in p_values([parse(text) for text in texts], View(pairs(seed, 60)))]
@@ -313,15 +328,15 @@ def test_laws_of_symmetric_relations_are_found_in_scenes_of_two_objects() -> Non
 
 
 def alike(seed: int, related: bool) -> View:
-    """60 scenes of up to five objects, each indoors or not as a whole, lit or not, and some objects red."""
+    """150 scenes of up to five objects, each indoors or not as a whole, lit or not, and some objects red."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int) -> torch.Tensor:
-        return torch.rand(60, *shape, generator=generator)
+        return torch.rand(150, *shape, generator=generator)
 
     bright, mask = draw(1), draw(5) < 0.8
-    lit = (bright > 0.5).expand(60, 5)
-    indoors = (bright > 0.3 if related else draw(1) > 0.3).expand(60, 5)
+    lit = (bright > 0.5).expand(150, 5)
+    indoors = (bright > 0.3 if related else draw(1) > 0.3).expand(150, 5)
     red = (draw(5) < 0.3) & (lit if related else True)
     return View(Facts({"lit": lit.clone(), "indoors": indoors.clone(), "red": red}, mask=mask))
 

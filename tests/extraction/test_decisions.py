@@ -18,7 +18,7 @@ from kg import Iff, parse
 from kg.formulas import Compare, walk
 from kg.negation import negation_normal
 from rulekd.extraction.covers import covers
-from rulekd.extraction.decisions import as_written, decisions
+from rulekd.extraction.decisions import as_written, decisions, row_classes
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.disjunctions import Sample
 from rulekd.extraction.growth import front
@@ -447,3 +447,20 @@ def test_classes_that_network_and_labels_tell_alike_are_fitted_once(fitted: list
 
 
 HEAVY = "heavy(a) <-> weight(a) >= 4"
+
+
+def test_classes_of_other_rows_are_fitted_to_theirs() -> None:
+    """Equal truths, the one told of each first row of a scene and the other of each second one."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(400, 2, generator=generator), torch.rand(400, 2, generator=generator)
+    y[:, 1] = (y[:, 1] + (x[:, 0] > 0.5)) / 2
+    values = {"p": x > 0.5, "q": y > 0.5}
+    valid = {name: (torch.arange(2) == row).expand(400, 2) for row, name in enumerate(values)}
+    scenes = Scenes(mask=torch.ones(400, 2, dtype=torch.bool), numbers={"ex": x, "ey": y})
+    facts = Facts(values, valid=valid)
+    assert torch.equal(facts.crisp("p")[:, 0], facts.crisp("q")[:, 1])
+    told = {
+        question.atom.predicate: printed[0].body
+        for question, printed, *_ in row_classes(Discovery(facts, scenes=scenes))
+    }
+    assert [str(told[name]) for name in "pq"] == ["ex(a) >= 0.5", "ey(a) >= 0.5"]

@@ -233,3 +233,12 @@ def test_a_relation_that_no_log_odds_name_by_itself_belongs_to_its_softmax(liste
     found = table(facts, group)
     assert found is not None
     assert torch.equal(found.possible, listed)
+
+
+def test_what_is_always_true_is_no_softmax_with_what_never_is() -> None:
+    """Saturated log-odds add up to one as well."""
+    always = torch.full((30, 4, 4), 8.0)
+    assert softmax_sets(Facts({"thing": always, "ghost": -always, "ghoul": -always}), 2) == []
+    sure = 16 * torch.eye(3)[torch.randint(3, (30, 4, 4), generator=torch.Generator().manual_seed(0))] - 8
+    odds = dict(zip("abc", sure.unbind(-1), strict=True))
+    assert softmax_sets(Facts({**odds, "ghost": -always}), 2) == [("a", "b", "c")]

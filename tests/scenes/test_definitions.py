@@ -127,3 +127,13 @@ def test_a_definition_by_a_label_that_is_not_there() -> None:
     scenes = Scenes.from_objects([[{"center": (0, 0, 0)}]])
     with pytest.raises(RulekdError, match="unknown label 'chair'"):
         relabelled(scenes, parsed({"seat": "seat(a) <-> chair(a)"}))
+
+
+def test_padding_is_nothing_unknown() -> None:
+    mask = torch.tensor([[True, True], [True, False]])
+    scenes = Scenes(
+        mask=mask, categories={"kind": torch.tensor([[0, 1], [1, -1]])}, category_names={"kind": ("u", "v")}
+    )
+    told = relabelled(scenes, {"same": parse("same(a, b) <-> kind(a) = kind(b)"), "u": parse('u(a) <-> kind(a) = "u"')})
+    assert not told.label_valid
+    assert told.labels["u"].tolist() == [[True, False], [False, False]]
