@@ -45,8 +45,8 @@ def counted(facts: Facts) -> Interval | None:
 def mined(facts: Facts) -> Interval | None:
     graph = rulekd.mine(facts, tolerance=0.5, families=["pairs"])
     for rule in graph.rules():
-        if rule.evidence is not None and rule.text in (str(RULE), "p(a, b) <-> q(a, b)"):
-            return rule.evidence.interval if rule.text == str(RULE) else None
+        if rule.evidence is not None and rule.text == str(RULE):
+            return rule.evidence.interval
     return None
 
 
