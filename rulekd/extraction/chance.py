@@ -72,6 +72,8 @@ EXPECTED = 10
 
 def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View] | None = None) -> list[float | None]:
     """``p_by_chance`` of many rules: those that are two matrices of the same width are served at once."""
+    if not len(view.facts):
+        return [None if two_sides(formula) is None else 1.0 for formula in formulas]
     found: list[float | None] = [None] * len(formulas)
     pairs = _pairs(view)
     alone = [place for place, formula in enumerate(formulas) if _alone(formula) is not None and _several(view)]

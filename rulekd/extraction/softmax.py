@@ -22,6 +22,9 @@ from rulekd.facts import Facts
 #: How far from one a sum of probabilities may be: log-odds in half precision are off by as much.
 OFF = 0.01
 
+#: Groundings of the first part under which no set is looked for: two or three add up to one by accident.
+GROUNDINGS = 20
+
 #: Numbers in memory at a time.
 PART = 2**22
 
@@ -35,7 +38,7 @@ SINGULAR = 1e-10
 def softmax_sets(facts: Facts, arity: int) -> list[tuple[str, ...]]:
     """The sets of two or more predicates of that arity whose probabilities add up to one.
 
-    >>> odds = torch.tensor([[-1.0, 0.5, 3.0]])
+    >>> odds = torch.linspace(-2, 3, 25)[None]
     >>> sorted(softmax_sets(Facts({"on": odds, "off": -odds, "warm": odds / 2}), 1)[0])
     ['off', 'on']
     """
@@ -45,7 +48,7 @@ def softmax_sets(facts: Facts, arity: int) -> list[tuple[str, ...]]:
     if not 2 <= size <= MOST or arity == 0:
         return []
     first = next((part for part in _probabilities(facts, names, arity) if len(part)), None)
-    if first is None:
+    if first is None or len(first) < GROUNDINGS:
         return []
     # Squares from the first part of the scenes; what they give is checked on all.
     gram, total = (first.T @ first).cpu(), first.sum(0).cpu()

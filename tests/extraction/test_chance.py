@@ -348,3 +348,9 @@ def test_what_is_the_same_of_all_objects_is_renamed_scene_by_scene() -> None:
     p = torch.tensor([p_values(laws + heads, alike(seed, related=False)) for seed in range(300)])
     assert ((p < 0.05).double().mean(0) <= 0.05).all()
     assert (p < 0.5).any(0)[:3].all()
+
+
+def test_no_scenes_tell_nothing() -> None:
+    rules = [parse(text) for text in ("p(a, b) -> q(a, b)", "r(a, b) -> r(b, a)", "p(a, b) & q(b, c) -> r(a, c)")]
+    facts = Facts({name: torch.zeros(0, 3, 3, dtype=torch.bool) for name in "pqr"})
+    assert p_values(rules, View(facts)) == [1.0, 1.0, 1.0]
