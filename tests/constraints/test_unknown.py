@@ -163,7 +163,7 @@ def test_a_compiled_graph_reads_what_is_known(semantics: str) -> None:
 @pytest.mark.parametrize("limit", [math.nan, 0.0])
 @pytest.mark.parametrize("law", ["fast(a) -> speed(a) / limit(a) < 2", "fast(a) <-> speed(a) / limit(a) < 2"])
 def test_a_divisor_that_is_unknown_or_nothing_leaves_gradients_finite(law: str, limit: float) -> None:
-    fast, speed = torch.zeros(1, 3, requires_grad=True), torch.ones(1, 3, requires_grad=True)
+    fast, speed = torch.zeros(1, 3, requires_grad=True), torch.full((1, 3), 3.0, requires_grad=True)
     scenes = Scenes(mask=torch.ones(1, 3, dtype=torch.bool), numbers={"limit": torch.tensor([[1.0, limit, 3.0]])})
     reading = rulekd.compile([law], numbers={"speed": 1.0})({"fast": fast}, scenes=scenes, numbers={"speed": speed})
     slopes = torch.autograd.grad(reading.loss, (fast, speed))
