@@ -87,7 +87,7 @@ def p_values(formulas: Sequence[Formula], view: View, images: Mapping[str, View]
     for place in (*alone, *(rest[place] for place in others)):
         formula = formulas[place]
         image = (images or {}).get(str(formula.transform)) if isinstance(formula, Under) else None
-        found[place] = p_by_chance(formula, view, image)
+        found[place] = _p_value(formula, view, image, pairs)
     return found
 
 
@@ -97,6 +97,11 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     An implication and an equivalence need more common groundings than chance gives, an exclusion and an
     exhaustion fewer. image: the transformed scenes, when the rule is about a transform.
     """
+    return _p_value(formula, view, image, _pairs(view))
+
+
+def _p_value(formula: Formula, view: View, image: View | None, pairs: View | None) -> float | None:
+    """``p_by_chance``; pairs: the scenes of two objects, as many rules ask for them."""
     sides = two_sides(formula)
     if sides is None:
         return None
@@ -104,7 +109,7 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     alone = _alone(formula) if image is None and _several(view) else None
     if alone is not None:
         inside = placed(*alone, view).by_unit(view.facts).p_value(expects_more=False)
-        return _with_scenes(inside, formula, view, None, _pairs(view))
+        return _with_scenes(inside, formula, view, None, pairs)
     other = view if image is None else image
     shared = tuple(v for v in free_variables(left) if v in free_variables(right))
     if not free_variables(formula) or (len(shared) <= 1 and not _several(view)):
@@ -122,7 +127,7 @@ def p_by_chance(formula: Formula, view: View, image: View | None = None) -> floa
     partly = bool(view.facts.valid or other.facts.valid)
     moments = closed_form(body.at(where), head.at(where), where.described(), irregular=partly)
     inside = _each(moments, torch.flatten).by_unit(view.facts).p_value(expects_more=expects_more)
-    return _with_scenes(inside, formula, view, image, _pairs(view))
+    return _with_scenes(inside, formula, view, image, pairs)
 
 
 def _alone(formula: Formula) -> tuple[Atom, Atom] | None:
@@ -180,9 +185,15 @@ def placed(one: Atom, other: Atom, view: View) -> Moments:
     return _each(whole, Tensor.cpu)
 
 
-def _pairs(view: View) -> Tensor:
+def _two(view: View) -> Tensor:
     """Numbers of the scenes of two objects."""
     return (view.facts.objects.sum(1) == 2).nonzero().flatten()
+
+
+def _pairs(view: View) -> View | None:
+    """The scenes of two objects; None where there are too few to tell anything."""
+    numbers = _two(view)
+    return view.select(numbers) if len(numbers) >= FEW else None
 
 
 def _several(view: View) -> bool:
@@ -202,11 +213,8 @@ def _over_scenes(
     return _drawn(body, head, asked, units, expects_more)
 
 
-def _with_scenes(inside: float, formula: Formula, view: View, image: View | None, pairs: Tensor) -> float:
-    """The p-value from inside scenes, joined with those over scenes where a renaming of objects tells nothing.
-
-    pairs: numbers of the scenes of two objects.
-    """
+def _with_scenes(inside: float, formula: Formula, view: View, image: View | None, pairs: View | None) -> float:
+    """The p-value from inside scenes, joined with those over scenes where a renaming of objects tells nothing."""
     sides = two_sides(formula)
     if sides is None:
         return inside
@@ -216,9 +224,9 @@ def _with_scenes(inside: float, formula: Formula, view: View, image: View | None
         return inside
     seen = ((left, view), (right, view if image is None else image))
     over: list[float] = []
-    if len(shared) == 2 and len(pairs) >= FEW:
-        few = tuple((side, each.select(pairs)) for side, each in seen)
-        over += _over_pairs(few, shared, expects_more)
+    if len(shared) == 2 and pairs is not None:
+        turned = pairs if image is None else image.select(_two(view))
+        over += _over_pairs(((left, pairs), (right, turned)), shared, expects_more)
     if inside == 1 and len(view.facts) >= FEW:
         over += _over_alike(seen, shared, expects_more)
     return min(1.0, (1 + len(over)) * min(inside, *over)) if over else inside

@@ -105,8 +105,7 @@ def row_classes(seen: Discovery) -> Iterator[Answer]:
         return list((before | better).values())
 
     beyond = [(name,) for name in wider.questions if name not in table.questions]
-    pieces = {_named(one): partial(told, one) for one in (*table.together(), *beyond)}
-    for answers in seen.watch.each(kind_of_classes(seen), pieces):
+    for answers in seen.watch.each(kind_of_classes(seen), _pieces(told, [*table.together(), *beyond])):
         given.update({each[0].atom.predicate: each for each in answers})
         if not (asked and seen.everything):
             yield from answers
@@ -120,8 +119,8 @@ def row_classes(seen: Discovery) -> Iterator[Answer]:
     def again(together: tuple[str, ...]) -> list[Answer]:
         return [_beside(answer, given[answer[0].atom.predicate]) for answer in made().told(together)]
 
-    pieces = {_named(one): partial(again, one) for one in table.together() if one[0] in given}
-    for answers in seen.watch.each("decisions with made rows", pieces):
+    rest = [one for one in table.together() if one[0] in given]
+    for answers in seen.watch.each("decisions with made rows", _pieces(again, rest)):
         for answer in answers:
             given.pop(answer[0].atom.predicate)
             yield answer
@@ -139,8 +138,11 @@ def _beside(answer: Answer, before: Answer) -> Answer:
     return question, rising_printed([*printed, *said]), columns or before[2], made
 
 
-def _named(together: tuple[str, ...]) -> str:
-    return " and ".join(together)
+def _pieces(
+    work: Callable[[tuple[str, ...]], list[Answer]], classes: Sequence[tuple[str, ...]]
+) -> dict[str, Callable[[], list[Answer]]]:
+    """Work to be done, by the names of the classes that it tells."""
+    return {" and ".join(together): partial(work, together) for together in classes}
 
 
 def _with_made_rows(seen: Discovery, scenes: Scenes, told: list[str]) -> Table:
@@ -198,10 +200,6 @@ class Table:
         """(n,) whether a class is told, and the numbers of the rows of which it may be asked."""
         true = self.sites.read(self.facts.crisp(name)) > 0
         return true, (self.sites.read(self.facts.validity(name)) > 0).nonzero()[0]
-
-    def pieces(self) -> dict[str, Callable[[], list[Answer]]]:
-        """Work to be done, by the classes that it tells."""
-        return {_named(one): partial(self.told, one) for one in self.together()}
 
     def together(self) -> list[tuple[str, ...]]:
         """Each class; two of which one is what the other is not are told together."""
