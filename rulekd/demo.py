@@ -15,8 +15,8 @@ from rulekd.distillation import Labels, Measures, Rules, Run, SoftLabels, Traini
 from rulekd.distillation.measures import liveliness
 from rulekd.distillation.transfers import Transfer
 from rulekd.extraction import extract
+from rulekd.extraction.families.transforms import DEFAULT_TRANSFORMS
 from rulekd.extraction.stopwatch import CANDIDATES
-from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
 from rulekd.networks import build
 from rulekd.report import Arm, Report
 from rulekd.report.provenance import augmented, mined, settings, surroundings

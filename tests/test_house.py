@@ -34,6 +34,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
+#: The same inside rulekd/extraction/, of its folders and of what the families look at; what stands above them is free.
+EXTRACTION: dict[str, set[str]] = {
+    "counting": {"stopwatch"},
+    "evidence": {"counting"},
+    "fitting": {"evidence"},
+    "probing": {"counting", "evidence"},
+    "discovery": {"counting", "evidence", "fitting", "stopwatch"},
+    "families": {"counting", "evidence", "fitting", "discovery", "stopwatch"},
+}
+
 #: Imports against the arrows that are allowed, each with its reason.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("rulekd/distillation/run.py", "rulekd.report.of_run"): "Run.report(path): where people look for it; when called",
@@ -121,11 +131,20 @@ def _against(found: Import, layer: str, root: Path) -> str:
     if len(parts) == 1 or not ((root / "rulekd" / parts[1]).is_dir() or (root / "rulekd" / f"{parts[1]}.py").exists()):
         # reading the version is no arrow: the table of contents itself holds it
         return "" if parts[1:] == ["__version__"] else "name the module that it lives in, not the table of contents"
+    if parts[1] == layer == "extraction":
+        return _inside_extraction(found, parts)
     excepted = found.inner and (found.file.as_posix(), found.target) in EXCEPTIONS
     if parts[1] == layer or parts[1] in MAY_IMPORT[layer] or excepted:
         return ""
     allowed = ", ".join(sorted(MAY_IMPORT[layer])) or "kg only"
     return f"{layer} may import {allowed}"
+
+
+def _inside_extraction(found: Import, parts: list[str]) -> str:
+    room, target = found.file.parts[2].removesuffix(".py"), parts[2] if len(parts) > 2 else ""
+    if room not in EXTRACTION or target in EXTRACTION[room] | {room}:
+        return ""
+    return f"extraction/{room} may import {', '.join(sorted(EXTRACTION[room]))}"
 
 
 def unexplained(root: Path) -> list[str]:
@@ -228,6 +247,11 @@ def test_what_a_table_of_contents_promises_is_there(package: str) -> None:
         ("rulekd/scenes/a.py", "from ..facts import Facts\n", "rulekd/scenes/a.py:1 imports rulekd.facts.Facts"),
         ("rulekd/scenes/a.py", "\nfrom .. import facts\n", "rulekd/scenes/a.py:2 imports rulekd.facts"),
         ("rulekd/facts.py", "from rulekd import Scenes\n", "rulekd/facts.py:1 imports rulekd.Scenes"),
+        (
+            "rulekd/extraction/counting/a.py",
+            "from rulekd.extraction.families.pairs import pairs\n",
+            "rulekd/extraction/counting/a.py:1 imports rulekd.extraction.families.pairs.pairs: extraction/counting may",
+        ),
         ("rulekd/novel/__init__.py", "", "rulekd/novel/__init__.py:1 is in no layer"),
     ],
 )

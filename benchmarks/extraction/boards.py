@@ -15,8 +15,8 @@ import torch
 
 import kg
 from benchmarks.extraction.tables import read_arff
-from rulekd.extraction.decisions import decisions
 from rulekd.extraction.discovery import Discovery
+from rulekd.extraction.families.decisions import decisions
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 from rulekd.scenes import Scenes

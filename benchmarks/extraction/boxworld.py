@@ -32,7 +32,7 @@ from torch import Tensor
 import rulekd
 from kg import And, Atom, Formula, Iff, Implies, KnowledgeGraph, Not, Rule, parse
 from kg.grounding import Theory, statement
-from rulekd.extraction.counting import matrices, oriented_atoms
+from rulekd.extraction.counting.candidates import matrices, oriented_atoms
 from rulekd.facts import Facts
 from rulekd.grounding import View, count
 from tests.extraction.boxworld import PLANTED, box_world, facts_of, noisy

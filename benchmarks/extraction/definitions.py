@@ -23,10 +23,10 @@ import rulekd
 from benchmarks.extraction.pairworld import NAMES, pair_world, teacher
 from kg.formulas import Iff, Transform, Under
 from kg.terms import TERMS
-from rulekd.extraction.definitions import choose, fronts, questions
 from rulekd.extraction.discovery import Discovery
-from rulekd.extraction.intervals import literals
-from rulekd.extraction.questions import fidelity, sites_of, told
+from rulekd.extraction.families.definitions import choose, fronts, questions
+from rulekd.extraction.fitting.intervals import literals
+from rulekd.extraction.fitting.questions import fidelity, sites_of, told
 from rulekd.grounding import View, count
 from rulekd.predictor import labels_as_facts
 from rulekd.scenes import SceneSet

@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 
 import kg
-from rulekd.extraction.concepts import concepts, measured
-from rulekd.extraction.conditions import conditions
-from rulekd.extraction.definitions import choose, fronts, questions
 from rulekd.extraction.discovery import Discovery
-from rulekd.extraction.questions import sites_of, told
+from rulekd.extraction.families.concepts import concepts, measured
+from rulekd.extraction.families.conditions import conditions
+from rulekd.extraction.families.definitions import choose, fronts, questions
+from rulekd.extraction.fitting.questions import sites_of, told
 from rulekd.predictor import labels_as_facts
 from rulekd.report.concepts import draw
 from rulekd.scenes import SceneSet

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 import rulekd
 from kg import parse
 from rulekd.extraction import Effort, hunt, probe
-from rulekd.extraction.asking import Asking
-from rulekd.extraction.attempts import nearest
+from rulekd.extraction.probing.asking import Asking
+from rulekd.extraction.probing.attempts import nearest
 from rulekd.predictor import Predictor
 from rulekd.scenes import Scenes, SceneSet
 from rulekd.scenes.data import data_file

@@ -21,7 +21,7 @@ import torch
 
 import rulekd
 from kg import parse
-from rulekd.extraction.tally import ledger, tally
+from rulekd.extraction.evidence.tally import ledger, tally
 from rulekd.facts import Facts
 from rulekd.grounding import View
 

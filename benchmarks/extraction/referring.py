@@ -19,7 +19,7 @@ import torch
 import rulekd
 from benchmarks.extraction.groundworld import MEANT, grounder, utterances
 from kg.formulas import Iff
-from rulekd.extraction.questions import fidelity, sites_of, told
+from rulekd.extraction.fitting.questions import fidelity, sites_of, told
 from rulekd.predictor import labels_as_facts
 from rulekd.scenes import SceneSet
 

@@ -24,7 +24,7 @@ import torch
 import rulekd
 from kg import Formula, KnowledgeGraph, parse
 from kg.reasoning import entails
-from rulekd.extraction.counting import count_chains
+from rulekd.extraction.counting.candidates import count_chains
 from rulekd.facts import Facts
 from tests.extraction.boxworld import box_world, facts_of
 

@@ -8,13 +8,13 @@ from typing import Final
 
 from kg import Rule
 from kg.tables import percent
-from rulekd.extraction import betting
+from rulekd.extraction.counting.source import Source
 from rulekd.extraction.discovery import Proposals
-from rulekd.extraction.evidence import LEVEL, MIN_UNITS, Bar, Judged
-from rulekd.extraction.outvoted import Outvoted
-from rulekd.extraction.questions import MOST_UNKNOWN, UNKNOWN, unknown_of
-from rulekd.extraction.refutation import unreliable
-from rulekd.extraction.source import Source
+from rulekd.extraction.evidence import betting
+from rulekd.extraction.evidence.confirmation import LEVEL, MIN_UNITS, Bar, Judged
+from rulekd.extraction.evidence.outvoted import Outvoted
+from rulekd.extraction.evidence.refutation import unreliable
+from rulekd.extraction.fitting.questions import MOST_UNKNOWN, UNKNOWN, unknown_of
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes

@@ -9,9 +9,9 @@ from functools import cached_property
 from torch import Tensor
 
 from kg import Atom, Definition, Formula, Transform, Triple
-from rulekd.extraction.counting import ChainCounts, PairCounts, count_chains, count_images, count_pairs
-from rulekd.extraction.evidence import MIN_SUPPORT
-from rulekd.extraction.questions import Printed
+from rulekd.extraction.counting.candidates import ChainCounts, PairCounts, count_chains, count_images, count_pairs
+from rulekd.extraction.evidence.confirmation import MIN_SUPPORT
+from rulekd.extraction.fitting.questions import Printed
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.scenes import Scenes

@@ -13,11 +13,11 @@ import torch
 
 from kg import ArityError, KnowledgeGraph, Provenance, RulekdError, Transform, Vocabulary, parse_transform
 from rulekd.extraction.account import settled
-from rulekd.extraction.counterexamples import Effort, hunted
+from rulekd.extraction.families.transforms import DEFAULT_TRANSFORMS
 from rulekd.extraction.mining import Request, Told, read
-from rulekd.extraction.probing import probed
+from rulekd.extraction.probing.counterexamples import Effort, hunted
+from rulekd.extraction.probing.probes import probed
 from rulekd.extraction.stopwatch import Report, Watch
-from rulekd.extraction.transforms import DEFAULT_TRANSFORMS
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor, labels_as_facts
 from rulekd.scenes import SceneSet

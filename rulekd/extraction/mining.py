@@ -21,45 +21,25 @@ from kg import (
     parse_transform,
 )
 from kg.errors import unknown
-from rulekd.extraction import betting
 from rulekd.extraction.account import account, advice, doubts, lacking, limits, misread, outcome
-from rulekd.extraction.algebra import algebra
-from rulekd.extraction.citations import with_citations
-from rulekd.extraction.compositions import compositions
-from rulekd.extraction.concepts import concepts, measured
-from rulekd.extraction.conjunctions import conjunctions
-from rulekd.extraction.counting import check_size
-from rulekd.extraction.decisions import decisions
-from rulekd.extraction.definitions import definitions
+from rulekd.extraction.counting.candidates import check_size
+from rulekd.extraction.counting.source import Source
 from rulekd.extraction.discovery import SLACK, Discovery, Proposals
-from rulekd.extraction.doubt import Suspicions, suspicions
-from rulekd.extraction.evidence import LEVEL, MIN_SUPPORT, MIN_UNITS, Bar, Judged, affordable, confirm
-from rulekd.extraction.intervals import Answers, assessed
-from rulekd.extraction.kinds import sort_kinds
-from rulekd.extraction.outvoted import Outvoted, outvoted
-from rulekd.extraction.pairs import pairs
-from rulekd.extraction.referring import referring
-from rulekd.extraction.refutation import ERROR_CAP, clean
-from rulekd.extraction.source import Source
+from rulekd.extraction.evidence import betting
+from rulekd.extraction.evidence.citations import with_citations
+from rulekd.extraction.evidence.confirmation import LEVEL, MIN_SUPPORT, MIN_UNITS, Bar, Judged, affordable, confirm
+from rulekd.extraction.evidence.doubt import Suspicions, suspicions
+from rulekd.extraction.evidence.kinds import sort_kinds
+from rulekd.extraction.evidence.outvoted import Outvoted, outvoted
+from rulekd.extraction.evidence.refutation import ERROR_CAP, clean
+from rulekd.extraction.families import FAMILIES
+from rulekd.extraction.families.concepts import measured
+from rulekd.extraction.fitting.intervals import Answers, assessed
 from rulekd.extraction.stopwatch import Missed, Watch
-from rulekd.extraction.transforms import transforms
 from rulekd.facts import Facts, check_log_odds
 from rulekd.grounding import View, world
 from rulekd.scenes import Scenes, SceneSet
 from rulekd.scenes.parts import DISCOVER, shares
-
-#: Every family of laws, cheap ones first: in this order they are examined. To add one, write its file and a line here.
-FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
-    "algebra": algebra,
-    "pairs": pairs,
-    "compositions": compositions,
-    "conjunctions": conjunctions,
-    "concepts": concepts,
-    "transforms": transforms,
-    "decisions": decisions,
-    "definitions": definitions,
-    "referring": referring,
-}
 
 #: Families that fit a formula to what they see; and the number of units under which they see all of it.
 FITTED = ("definitions", "decisions", "referring")

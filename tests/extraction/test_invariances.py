@@ -22,7 +22,8 @@ from kg.normal import canonical
 from kg.reasoning import entails
 from kg.text import parse
 from kg.worlds import count as count_in_world
-from rulekd.extraction import chance, counting, sides
+from rulekd.extraction.counting import candidates, sides
+from rulekd.extraction.evidence import chance
 from rulekd.facts import Facts
 from rulekd.grounding import View, count, world
 
@@ -150,7 +151,7 @@ def test_how_the_work_is_cut_up_means_nothing(seed: int, monkeypatch: pytest.Mon
     before = (x[:, :, None] < x[:, None]) ^ wrong
     facts = Facts({"before": before, "after": x[:, :, None] > x[:, None], "big": x > 0.5})
     whole = told(rulekd.mine(facts))
-    for module in (counting, sides, chance):
+    for module in (candidates, sides, chance):
         monkeypatch.setattr(module, "BLOCK", 50, raising=False)
     assert told(rulekd.mine(facts)) == whole
 

@@ -13,8 +13,8 @@ import torch
 
 import rulekd
 from kg import KnowledgeGraph, RulekdError
-from rulekd.extraction import counting
-from rulekd.extraction.counting import count_chains
+from rulekd.extraction.counting import candidates
+from rulekd.extraction.counting.candidates import count_chains
 from rulekd.extraction.stopwatch import Watch
 from rulekd.facts import Facts
 from rulekd.predictor import Predictor
@@ -72,7 +72,7 @@ def test_judged_candidates_keep_full_statistics(facts: Facts, monkeypatch: pytes
 
 def test_chains_are_counted_on_the_scenes_that_were_reached(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is up when some scenes are done: the counts are those of these scenes alone."""
-    monkeypatch.setattr(counting, "WORK", 2**26)
+    monkeypatch.setattr(candidates, "WORK", 2**26)
     told: list[int] = []
     step = 2**26 // (16 * 12**2 * 8 * (12 + 16))  # scenes in a part
 

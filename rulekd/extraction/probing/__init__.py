@@ -1,0 +1,1 @@
+"""A network is asked about made scenes: where a body is live, and where a rule is broken."""

@@ -1,0 +1,67 @@
+"""Doubt does not depend on how many scenes are looked at together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import rulekd
+from rulekd.extraction.counting import candidates
+from rulekd.extraction.evidence.doubt import blame, suspicions, twins, unsure
+from rulekd.facts import Facts
+from tests.extraction.boxworld import box_world, facts_of
+
+
+def test_blame_in_parts_is_blame_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = facts_of(box_world(60, seed=2))
+    generator = torch.Generator().manual_seed(0)
+    facts = Facts({n: v ^ (torch.rand(v.shape, generator=generator) < 0.01) for n, v in clean.values.items()})
+    laws = suspicions(facts).laws
+    whole = blame(facts, laws)
+    monkeypatch.setattr(candidates, "BLOCK", 40_000)
+    parts = blame(facts, laws)
+    assert len(laws) > 10
+    assert whole.wrong == pytest.approx(parts.wrong)
+    assert min(whole.wrong.values()) > 0
+    assert whole.doubted.keys() == parts.doubted.keys()
+    assert all(torch.equal(whole.doubted[name], parts.doubted[name]) for name in whole.doubted)
+
+
+def ordered(seed: int = 0) -> torch.Tensor:
+    """(200, 8, 8) bool: a < b on a line."""
+    x = torch.rand(200, 8, generator=torch.Generator().manual_seed(seed))
+    return x[:, :, None] < x[:, None, :]
+
+
+def test_relations_that_differ_one_way_only_are_no_twins() -> None:
+    """What is much larger is larger, and not the other way round; errors would make them differ both ways."""
+    before = ordered()
+    generator = torch.Generator().manual_seed(1)
+    within = before & (torch.rand(before.shape, generator=generator) > 0.08)
+    flipped = before ^ (torch.rand(before.shape, generator=generator) < 0.02)
+    assert "after" not in twins(Facts({"after": before.transpose(1, 2), "within": within}))
+    assert twins(Facts({"after": before.transpose(1, 2), "flipped": flipped})).keys() == {"after", "flipped"}
+    said = {"after": before.transpose(1, 2), "within": within}
+    network = {name: torch.where(value, 3.0, -3.0) for name, value in said.items()}
+    assert twins(Facts(network)).keys() == {"after", "within"}, "a network may err in one of the two only"
+    half = before & (torch.rand(before.shape, generator=generator) > 0.2)
+    assert not twins(Facts({**network, "within": torch.where(half, 3.0, -3.0)})), "but not in a fifth of all"
+
+
+def test_of_log_odds_that_are_equally_near_all_are_doubted_or_none() -> None:
+    clipped = torch.where(ordered(), 4.0, -4.0)
+    assert not unsure(Facts({"before": clipped}), "before", 0.03).any()
+    nearer = clipped.clone()
+    nearer[:3] /= 2
+    found = unsure(Facts({"before": nearer}), "before", 0.03)
+    assert found[:3].sum() == 3 * 8 * 7
+    assert not found[3:].any()
+
+
+def test_what_is_nearly_equal_but_implied_one_way_is_an_implication() -> None:
+    before = ordered()
+    within = before & (torch.rand(before.shape, generator=torch.Generator().manual_seed(1)) > 0.08)
+    graph = rulekd.mine(Facts({"after": before.transpose(1, 2), "within": within}))
+    told = {rule.text: rule for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed}
+    assert "within(a, b) -> after(b, a)" in told
+    assert not [text for text in told if "<->" in text]
