@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from kg.formulas import Formula, Not, quantified
+from kg.formulas import Formula, Implies, Not, quantified
 from kg.grounding import Theory, statement
 from kg.naming import name_of
 from kg.normal import free_variables, live
@@ -134,7 +134,8 @@ _RANKS: Final = {
 def _rank(formula: Formula) -> float:
     name = name_of(formula)
     # of two laws that are each other's mirror image, the one without converses reads better
-    return _RANKS.get(name.split("(")[0].split(" ")[0], 4) + ("^-1" in name) / 2
+    unnamed = 5 if isinstance(formula, Implies) and isinstance(formula.head, Not) else 4  # what a thing is says more
+    return _RANKS.get(name.split("(")[0].split(" ")[0], unnamed) + ("^-1" in name) / 2
 
 
 class _Theories:

@@ -18,7 +18,7 @@ from rulekd.run_files import WEIGHTS, read_record, weights_problems
 NETWORKS = ("room-transformer", "point-student")
 #: ``rulekd.extraction.FAMILIES``.
 FAMILIES = (
-    "algebra", "pairs", "compositions", "conjunctions", "concepts", "transforms", "decisions", "definitions",
+    "algebra", "pairs", "compositions", "conjunctions", "typed", "concepts", "transforms", "decisions", "definitions",
     "referring",
 )  # fmt: skip
 #: ``rulekd.scenes.parts``: PARTS and EVIDENCE.

@@ -46,7 +46,7 @@ FITTED = ("definitions", "decisions", "referring")
 FEW = 100
 
 #: Families that are not begun when the time is up: the number of their candidates is known only as they are made.
-UNCOUNTED = ("conjunctions", "concepts", "transforms", *FITTED)
+UNCOUNTED = ("conjunctions", "typed", "concepts", "transforms", *FITTED)
 
 #: Largest violation rate that is still a law, where nobody names one: what errors do not explain is refuted before.
 TOLERANCE = 0.10

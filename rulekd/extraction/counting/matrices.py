@@ -237,6 +237,8 @@ class Sums:
         match kind:
             case Kind.IMPLIES:
                 return self.left, self.left - self.both
+            case Kind.DENIES:
+                return self.left, self.both
             case Kind.IFF:
                 return either, either - self.both
             case Kind.EXCLUDES:
@@ -303,7 +305,7 @@ def _sums(group: Group, chosen: Sequence[int], batch: Batch) -> Sums:
         same = len(second) == 1
         return first.take(rows).times(second if same else second.take(columns))[:, one, 0 if same else other]
 
-    implies = all(group.kinds[number] is Kind.IMPLIES for number in chosen)
+    implies = all(group.kinds[number] in (Kind.IMPLIES, Kind.DENIES) for number in chosen)
     return Sums(
         gathered(batch.left, batch.asked),
         nowhere if implies else gathered(batch.valid, batch.right),

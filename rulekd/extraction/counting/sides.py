@@ -14,6 +14,7 @@ class Kind(Enum):
     """How the two sides are joined."""
 
     IMPLIES = "body -> head"
+    DENIES = "body -> ~head"
     IFF = "left <-> right"
     EXCLUDES = "~(left & right)"
     EXHAUSTS = "left | right"
@@ -56,8 +57,10 @@ class TwoSided:
 def two_sided(formula: Formula) -> TwoSided | None:
     """The rule as two matrices; None when it has another shape."""
     match formula:
+        case Implies(body, Not(Atom() as head)):
+            return _implication(body, head, Kind.DENIES)
         case Implies(body, head):
-            return _implication(body, head)
+            return _implication(body, head, Kind.IMPLIES)
         case Iff(Atom() as left, Atom() as right):
             return _of_atoms(left, right, Kind.IFF)
         case Not(And((Atom() as left, Atom() as right))):
@@ -68,7 +71,7 @@ def two_sided(formula: Formula) -> TwoSided | None:
             return None
 
 
-def _implication(body: Formula, head: Formula) -> TwoSided | None:
+def _implication(body: Formula, head: Formula, kind: Kind) -> TwoSided | None:
     bodies, heads = _atoms(body, And), _atoms(head, Or)
     if bodies is None or heads is None:
         return None
@@ -88,9 +91,7 @@ def _implication(body: Formula, head: Formula) -> TwoSided | None:
     direct = tuple(atom for atom in atoms[: len(bodies)] if 2 not in atom.axes)
     if middle and not {(0, 2), (1, 2)} <= {tuple(sorted(atom.axes)) for atom in chain}:
         return None
-    return TwoSided(
-        Side(chain, direct), Side((), tuple(atoms[len(bodies) :]), True), Kind.IMPLIES, len(shared), tuple(axis)
-    )
+    return TwoSided(Side(chain, direct), Side((), tuple(atoms[len(bodies) :]), True), kind, len(shared), tuple(axis))
 
 
 def _of_atoms(left: Atom, right: Atom, kind: Kind) -> TwoSided | None:

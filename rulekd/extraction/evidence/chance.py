@@ -279,6 +279,8 @@ def two_sides(formula: Formula) -> tuple[Formula, Formula, bool] | None:
     match formula:
         case Under(_, Implies(left, right) | Iff(left, right)):
             return left, right, True
+        case Implies(left, Not(Atom() as right)):
+            return left, right, False
         case Implies(left, right) | Iff(left, right):
             return left, right, True
         case Not(And((left, right))):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from kg import Formula
-from kg.formulas import Compare, Iff, Not, Or, Under, predicates, walk
+from kg.formulas import Compare, Iff, Implies, Not, Or, Under, predicates, walk
 from rulekd.extraction.counting.source import Source
 from rulekd.extraction.evidence import betting
 from rulekd.extraction.evidence.doubt import residual
@@ -134,12 +134,15 @@ def _share_wrong(formula: Formula, source: Source, wrong: Mapping[str, float]) -
     With s the share of groundings at which a predicate is true:
 
         p -> q, p <-> q, under T: p <-> q     w_p + w_q
+        p -> ~q                               (w_p + w_q) s_q:  errors that fall on the other one
         ~(p & q)                              2 (w_p + w_q) s_p s_q / (s_p + s_q):  errors that fall on the other one
         p | q                                 w_p s_p + w_q s_q
         other laws                            the sum over atoms
     """
     names = predicates(formula)
     share = [wrong.get(name, 0.0) for name in names]
+    if isinstance(formula, Implies) and isinstance(formula.head, Not) and len(names) == 2:
+        return sum(share) * source.share(names[1])
     if len(names) == 2 and isinstance(formula, Not | Or):
         one, other = (source.share(name) for name in names)
         if isinstance(formula, Or):

@@ -15,6 +15,7 @@ from rulekd.extraction.families import (
     pairs,
     referring,
     transforms,
+    typed,
 )
 
 #: Every family of laws, cheap ones first: in this order they are examined. To add one, write its file and a line here.
@@ -23,6 +24,7 @@ FAMILIES: dict[str, Callable[[Discovery], Proposals]] = {
     "pairs": pairs.pairs,
     "compositions": compositions.compositions,
     "conjunctions": conjunctions.conjunctions,
+    "typed": typed.typed,
     "concepts": concepts.concepts,
     "transforms": transforms.transforms,
     "decisions": decisions.decisions,

@@ -68,6 +68,22 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Proposa
     """
     if arity in seen.exactly_one:
         return seen.exactly_one[arity]
+    what = f"sets of which exactly one holds of {OBJECTS[arity]}"
+    found: list[tuple[Formula, bool]] = []
+    notes: tuple[str, ...] = ()
+    for number, clique in enumerate(seen.watch.while_time(what, apart(seen, counts, arity))):
+        if number == MOST_SETS:
+            notes = (f"{what}: more than {MOST_SETS:,} sets exclude each other, and the others were not examined",)
+            break
+        if 2 <= len(clique) <= LARGEST_SET:
+            total, wrong = _not_one(seen.facts, [atom.predicate for atom in clique], arity)
+            found.append((ExactlyOne(clique), seen.holds(total, wrong)))
+    seen.exactly_one[arity] = replace(Proposals.gather(found), notes=notes)
+    return seen.exactly_one[arity]
+
+
+def apart(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Atom, ...]]:
+    """Maximal sets of ``different`` predicates that exclude each other two by two, read forwards."""
     size = len(counts.atoms) // max(1, arity)
     both, first = counts.both[:size, :size], counts.first[:size, :size]
     rarer = torch.minimum(first, first.T)
@@ -77,19 +93,8 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Proposa
     graph = nx.Graph()
     graph.add_nodes_from(kept)
     graph.add_edges_from((i, j) for i, j in combinations(kept, 2) if exclusive[i, j])
-    what = f"sets of which exactly one holds of {OBJECTS[arity]}"
-    found: list[tuple[Formula, bool]] = []
-    notes: tuple[str, ...] = ()
-    for number, clique in enumerate(seen.watch.while_time(what, nx.find_cliques(graph))):
-        if number == MOST_SETS:
-            notes = (f"{what}: more than {MOST_SETS:,} sets exclude each other, and the others were not examined",)
-            break
-        if 2 <= len(clique) <= LARGEST_SET:
-            law = ExactlyOne(tuple(counts.atoms[i] for i in sorted(clique)))
-            total, wrong = _not_one(seen.facts, [counts.atoms[i].predicate for i in sorted(clique)], arity)
-            found.append((law, seen.holds(total, wrong)))
-    seen.exactly_one[arity] = replace(Proposals.gather(found), notes=notes)
-    return seen.exactly_one[arity]
+    for clique in nx.find_cliques(graph):
+        yield tuple(counts.atoms[place] for place in sorted(clique))
 
 
 def different(seen: Discovery, counts: PairCounts, exclusive: Tensor) -> list[int]:
