@@ -33,6 +33,9 @@ TEXTS = (
     "red(a) & big(b) -> p(a, b)",
     "p(a, b) & q(b, c) & red(b) -> r(a, c)",
     "q(c, b) & red(b) & p(a, b) & big(b) & r(b, a) -> p(a, c)",
+    "p(a, b) -> ~big(b)",
+    "p(a, b) & q(b, c) -> ~r(a, c)",
+    "red(a) & p(a, b) -> big(b) | red(b)",
 )
 OTHERS = (
     "p(a, b) & red(c) -> r(a, c)",

@@ -77,6 +77,18 @@ def test_errors_that_break_every_law_about_a_predicate_are_seen_in_the_law_that_
     assert not any(refutations([chain, other], counted[1:], told, [True] * 2))
 
 
+def test_errors_that_fall_on_a_rare_head_break_its_exclusion_seldom() -> None:
+    """p1 holds of 1 % of the pairs: 2 % of wrong p0 facts, anywhere, meet it in 1 % of the cases."""
+    true = torch.zeros(1, 40, 40, dtype=torch.bool)
+    true[0, :2, 4:12] = True
+    view = View(Facts({"p0": ~true & ~torch.eye(40, dtype=torch.bool), "p1": true}))
+    told = Source(view, view, view, wrong={"p0": 0.02})
+    share = told.share("p1")
+    assert share == pytest.approx(16 / 1560)
+    assert explained(parse("p0(a, b) -> ~p1(a, b)"), told) == pytest.approx(0.02 * share)
+    assert explained(parse("p0(a, b) -> p1(a, b)"), told) == pytest.approx(0.02)
+
+
 def test_a_law_without_exceptions_shows_that_there_are_no_errors() -> None:
     near, exact = parse("p0(a, b) & p0(b, c) -> p0(a, c)"), parse("p0(a, b) -> p0(b, a)")
     assert refutations([near, exact], [broken_in(40), broken_in(0)], unblamed(), [True, True]) == [True, False]
