@@ -3,14 +3,15 @@
 A teacher with 99 % right answers breaks a true law of three atoms in up to 3 % of its live groundings, so its
 rules cannot be judged on all that it says. Three things give a wrong answer away:
 
-- *twins* disagree: where p(a, b) is q(b, a) (an inverse, or a symmetry with q = p) but for a share d of the
-  groundings, one of the two is wrong there. If errors hit either at the rate e, then d = 2 e (1 - e). Only a turned
-  reading is a twin, and only where they disagree both ways: relations that are nearly the same (parent, ancestor), or
-  of which one implies the other, differ for good reason;
-- a *near-law* of two atoms is broken: p(a, b) -> q(a, b), or ~(p(a, b) & q(a, b)), in either orientation, holds but
-  for a few groundings; one of the two facts is wrong there. The one that breaks more such laws bears the blame, in a
-  tie each bears half;
-- the network was *unsure*: its log-odds lie near the threshold. The least sure share 3 e is doubted.
+- *twins* disagree: where p(a, b) is q(b, a) (an inverse, or a symmetry with q = p), or its opposite (an order, with
+  q = p), but for a share d of the groundings, one of the two is wrong there. If errors hit either at the rate e, then
+  d = 2 e (1 - e). Only a turned reading is a twin, and only where they disagree both ways: relations that are nearly
+  the same (parent, ancestor), or of which one implies the other, differ for good reason;
+- a *near-law* of two atoms is broken: p(a, b) -> q(a, b), ~(p(a, b) & q(a, b)), or p(a, b) | q(a, b), in either
+  orientation, holds but for a few groundings; one of the two facts is wrong there. The one that breaks more such laws
+  bears the blame, in a tie each bears half;
+- the network was *unsure*: its log-odds lie near the threshold. The least sure share 3 e is doubted. Where no predicate
+  has a twin, e is what the network says of itself (``own_doubt``), and what is doubted so refutes nothing.
 
 Where twins never disagree there are no errors to look for, and a broken near-law is no law: facts are then taken at
 their word. Groundings that contain a doubted fact are not valid in ``trusted``. What errors are left there is not
@@ -30,11 +31,15 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from kg import Atom
 from rulekd.extraction.counting.candidates import PairCounts, blocks, count_pairs
 from rulekd.facts import Facts, log_odds
 
 #: How much larger than the estimated share of wrong facts the share of unsure facts is that are doubted.
 MARGIN = 3.0
+
+#: Where nothing has a twin, the share of facts that refute nothing for what the network says of itself, at most.
+UNSURE = 0.1
 
 #: Correlation above which a turned reading is taken for the same, blurred by errors: of what a network says, and of
 #: facts that are given, where errors are rare and a difference is more likely meant.
@@ -52,10 +57,11 @@ HIDDEN = 0.05
 
 @dataclass(frozen=True)
 class Twin:
-    """p(a, b) is other(b, a)."""
+    """p(a, b) is other(b, a), or its opposite."""
 
     predicate: str
     other: str
+    opposite: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,21 @@ class Doubt:
 
     def without_unsure(self, facts: Facts) -> Facts:
         """The facts without those that the network was unsure of."""
-        return trusted(facts, {}, self.errors)
+        return trusted(facts, {}, self._vague)
 
     def trusted(self, facts: Facts) -> Facts:
         """The facts without those either, that break near-laws."""
-        return trusted(facts, self.doubted, self.errors)
+        return trusted(facts, self.doubted, self._vague)
+
+    def sure(self, facts: Facts) -> Facts | None:
+        """The facts without those of which the network itself is unsure, where no twin says how many are wrong; None
+        where twins do, or no log-odds were given."""
+        vague = {} if self.twinned else own_doubt(facts)
+        return trusted(facts, {}, vague) if any(vague.values()) else None
+
+    @property
+    def _vague(self) -> dict[str, float]:
+        return {name: MARGIN * error for name, error in self.errors.items()}
 
 
 def suspicions(facts: Facts) -> Suspicions:
@@ -118,25 +134,48 @@ def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twi
         return bool(implied[one, other] | implied[other, one]) and (given or not bool(few[one, other]))
 
     found = {name: tuple(twin for twin in some if not meant(twin)) for name, some in turned(facts, counts).items()}
+    for name, some in opposites(facts, counts).items():
+        found[name] = found.get(name, ()) + some
     return {name: some for name, some in found.items() if some}
 
 
-def turned(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twin, ...]]:
-    """For each predicate over two objects the turned readings that correlate with it strongly.
-
-    The phi coefficient of two oriented atoms, (n both - first second) / sqrt of the product of the four margins.
-    """
-    counts = count_pairs(facts, 2) if counts is None else counts
-    n, x, y, both = counts.valid, counts.first, counts.second, counts.both
-    phi = (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
-    size = len(counts.atoms) // 2
+def opposites(facts: Facts, counts: PairCounts) -> dict[str, tuple[Twin, ...]]:
+    """For each predicate over two objects the turned readings that it is the opposite of, but for errors: both are true
+    about as often as neither is. Of a strict order with ties neither is, and for good reason."""
+    phi, size = correlation(counts), len(counts.atoms) // 2
+    differ = counts.both + counts.neither
+    either = torch.minimum(counts.both, counts.neither) >= RARER * differ
     found = {}
     for place, atom in enumerate(counts.atoms[:size]):
-        least = GIVEN_TWINS if facts.values[atom.predicate].dtype == torch.bool else TWINS
-        alike = (phi[place, size:] >= least).nonzero().flatten().tolist()
+        opposite = (phi[place, size:] <= -_least(facts, atom)) & ((differ < DISAGREE) | either)[place, size:]
+        some = opposite.nonzero().flatten().tolist()
+        if some:
+            names = (counts.atoms[other].predicate for other in some)
+            found[atom.predicate] = tuple(Twin(atom.predicate, name, opposite=True) for name in names)
+    return found
+
+
+def turned(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twin, ...]]:
+    """For each predicate over two objects the turned readings that correlate with it strongly."""
+    counts = count_pairs(facts, 2) if counts is None else counts
+    phi, size = correlation(counts), len(counts.atoms) // 2
+    found = {}
+    for place, atom in enumerate(counts.atoms[:size]):
+        alike = (phi[place, size:] >= _least(facts, atom)).nonzero().flatten().tolist()
         if alike:
             found[atom.predicate] = tuple(Twin(atom.predicate, counts.atoms[other].predicate) for other in alike)
     return found
+
+
+def correlation(counts: PairCounts) -> Tensor:
+    """(M, M): the phi coefficient of two atoms, (n both - first second) / sqrt of the product of the four margins."""
+    n, x, y, both = counts.valid, counts.first, counts.second, counts.both
+    return (n * both - x * y) / (x * (n - x) * y * (n - y)).clamp_min(1e-9).sqrt()
+
+
+def _least(facts: Facts, atom: Atom) -> float:
+    """The correlation above which a turned reading is a twin."""
+    return GIVEN_TWINS if facts.values[atom.predicate].dtype == torch.bool else TWINS
 
 
 def one_way(counts: PairCounts) -> Tensor:
@@ -168,28 +207,41 @@ def error_rates(facts: Facts, best: Mapping[str, tuple[Twin, float]]) -> dict[st
 
 @dataclass(frozen=True)
 class NearLaw:
-    """Two oriented atoms: ``one`` implies ``other``, or excludes it. Turned ones are read as p(b, a)."""
+    """Two oriented atoms of which something never comes together: ``broken`` is (one is true, other is true) there.
+
+    one implies other: (True, False); excludes it: (True, True); exhausts with it: (False, False). Turned ones are read
+    as p(b, a).
+    """
 
     one: tuple[str, bool]
     other: tuple[str, bool]
-    excludes: bool
+    broken: tuple[bool, bool]
 
 
 def near_laws(counts: PairCounts) -> tuple[NearLaw, ...]:
-    """The implications and exclusions of two oriented atoms that hold but for a few groundings."""
+    """The implications, exclusions and exhaustions of two oriented atoms that hold but for a few groundings."""
     first, second, both, size = counts.first, counts.second, counts.both, len(counts.atoms) // 2
     implied = (first >= MIN_LIVE) & (first - both <= FEW * first)
-    expected = first * second / counts.valid.clamp_min(1)
-    # Beside a frequent relation a rare one looks exclusive: common groundings must be few of those that chance gives.
-    excluded = (expected >= MIN_LIVE) & (both <= 2 * FEW * expected) & (both <= FEW * torch.minimum(first, second))
+
+    def seldom(one: Tensor, other: Tensor, common: Tensor) -> Tensor:
+        """Beside a frequent side a rare one looks exclusive: common groundings must be few of those by chance."""
+        expected = one * other / counts.valid.clamp_min(1)
+        few = (common <= 2 * FEW * expected) & (common <= FEW * torch.minimum(one, other))
+        return (expected >= MIN_LIVE) & few
+
+    symmetric = {
+        (True, True): seldom(first, second, both),
+        (False, False): seldom(counts.valid - first, counts.valid - second, counts.neither),
+    }
     found = []
     for i in range(size):  # the first is read forwards: the law turned round is the same law
         for j in range(2 * size):
             one, other = (counts.atoms[i].predicate, False), (counts.atoms[j % size].predicate, j >= size)
             if i != j and implied[i, j]:
-                found.append(NearLaw(one, other, excludes=False))
-            if i != j and excluded[i, j] and (i <= j % size):
-                found.append(NearLaw(one, other, excludes=True))
+                found.append(NearLaw(one, other, (True, False)))
+            found += [
+                NearLaw(one, other, both) for both, some in symmetric.items() if i != j and i <= j % size and some[i, j]
+            ]
     return tuple(found)
 
 
@@ -200,7 +252,8 @@ def broken_by(law: NearLaw, facts: Facts) -> Tensor:
     other, asked = facts.crisp(name), facts.validity(name)
     if turned:
         other, asked = other.transpose(1, 2), asked.transpose(1, 2)
-    return one & (other if law.excludes else ~other) & valid & asked & facts.groundings(2)
+    mine, theirs = law.broken
+    return (one == mine) & (other == theirs) & valid & asked & facts.groundings(2)
 
 
 @dataclass(frozen=True)
@@ -272,14 +325,17 @@ def _bearers(facts: Facts, laws: Sequence[NearLaw], names: set[str]) -> dict[str
     return {name: (vote > 0, float(guilt[name].sum(dtype=torch.float64))) for name, vote in votes.items()}
 
 
-def trusted(facts: Facts, doubted: Mapping[str, Tensor], errors: Mapping[str, float]) -> Facts:
-    """The facts without those that are doubted, and without those that the network was unsure of."""
+def trusted(facts: Facts, doubted: Mapping[str, Tensor], vague: Mapping[str, float]) -> Facts:
+    """The facts without those that are doubted, and without those that the network was least sure of.
+
+    vague: by predicate the share of such facts; of given ones none is.
+    """
     valid = dict(facts.valid)
     for name, value in facts.values.items():
-        vague = value.dtype != torch.bool and errors[name] > 0
-        if name in doubted or vague:
+        some = value.dtype != torch.bool and vague[name] > 0
+        if name in doubted or some:
             keep = facts.validity(name)
-            keep = keep & ~unsure(facts, name, MARGIN * errors[name]) if vague else keep
+            keep = keep & ~unsure(facts, name, vague[name]) if some else keep
             valid[name] = keep & ~doubted[name] if name in doubted else keep
     return replace(facts, valid=valid)
 
@@ -303,8 +359,21 @@ def unsure(facts: Facts, name: str, share: float) -> Tensor:
     return (margin < seen.kthvalue(rank + 1).values) & valid
 
 
+def own_doubt(facts: Facts) -> dict[str, float]:
+    """By predicate the share of facts to doubt for what the network says of itself: MARGIN times the share that is wrong
+    if it knows how sure it may be, the mean of sigmoid(-|log-odds|), UNSURE at most; 0 of given facts."""
+    found = {}
+    for name, value in facts.values.items():
+        valid = facts.validity(name)
+        found[name] = 0.0
+        if value.dtype != torch.bool and bool(valid.any()):
+            distance = (value[valid].double() - log_odds(facts.thresholds.get(name, 0.5))).abs()
+            found[name] = min(UNSURE, MARGIN * float(torch.sigmoid(-distance).mean()))
+    return found
+
+
 def _disagreement(twin: Twin, facts: Facts) -> tuple[Tensor, Tensor]:
     """(differ, valid): where a predicate and its twin disagree, in the predicate's own orientation."""
     mine, other = facts.crisp(twin.predicate), facts.crisp(twin.other).transpose(1, 2)
     valid = facts.validity(twin.predicate) & facts.validity(twin.other).transpose(1, 2)
-    return (mine != other) & valid, valid
+    return ((mine == other) if twin.opposite else (mine != other)) & valid, valid

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
-from kg import Formula
-from kg.formulas import Compare, Iff, Implies, Not, Or, Under, predicates, walk
+from kg import Formula, canonical
+from kg.formulas import And, Compare, Iff, Implies, Not, Or, Under, joint, predicates, walk
 from rulekd.extraction.counting.source import Source
 from rulekd.extraction.evidence import betting
 from rulekd.extraction.evidence.doubt import residual
@@ -57,8 +57,10 @@ def refutations(
     refuted when the e-value of "the rate is at most what errors explain" reaches 20. What they explain is put to the
     test by the rules themselves: of a rule that is not refuted, r is its rate over what is explained. If most of these
     rules are laws, twice the r that four in five of them keep under says what errors do here at most; where that is
-    less than 1, all are judged again by that share of what is explained.
+    less than 1, all are judged again by that share of what is explained. Exceptions among facts of which a network
+    without twins is unsure refute nothing.
     """
+    counted = _surely_broken(formulas, counted, source)
     shown = shown_errors(formulas, counted, source, laws)
     errors = [explained(formula, source, shown) for formula in formulas]
     found = list(map(_above, formulas, counted, errors))
@@ -74,6 +76,16 @@ def refutations(
     if 0 < share < 1:
         for place in ratios:
             found[place] = _above(formulas[place], counted[place], share * errors[place])
+    return found
+
+
+def _surely_broken(formulas: Sequence[Formula], counted: Sequence[Tally], source: Source) -> list[Tally]:
+    """The tallies with those exceptions alone that hold no fact of which the network is unsure."""
+    found = list(counted)
+    asked = [place for place, formula in enumerate(formulas) if not isinstance(formula, Under)]
+    if source.sure is not None:
+        for place, sure in zip(asked, tallies_of([formulas[place] for place in asked], source.sure), strict=True):
+            found[place] = Tally(counted[place].live, np.minimum(counted[place].broken, sure.broken))
     return found
 
 
@@ -101,18 +113,29 @@ def shown_errors(
         w = (b + 1) / n / (what ``explained`` gives at w = 1).
 
     Predicates are listed whose least broken law has more than EXCEPTIONS; a law that holds shows that there are none.
+    A law that another law says with an atom less is not heard: errors of that atom cannot break it.
     """
     least: dict[str, tuple[float, float]] = {}
+    passed = {canonical(formula) for formula, law in zip(formulas, laws, strict=True) if law}
     for formula, tally, law in zip(formulas, counted, laws, strict=True):
         names = set(predicates(formula))
         live = int(tally.live.sum())
         if not law or not live or isinstance(formula, Under) or _defines(formula):
+            continue
+        if any(canonical(shorter) in passed for shorter in _shorter(formula)):
             continue
         rate = (int(tally.broken.sum()) + 1) / live
         needed = rate / max(1e-9, _share_wrong(formula, source, dict.fromkeys(names, 1)))
         for name in names - source.twinned:
             least[name] = min(least.get(name, (1.0, 1.0)), (needed, rate))
     return {name: wrong for name, (wrong, rate) in least.items() if rate > EXCEPTIONS}
+
+
+def _shorter(formula: Formula) -> Iterator[Formula]:
+    """The implication without one of its body atoms, for each."""
+    if isinstance(formula, Implies) and isinstance(formula.body, And):
+        for place in range(len(formula.body.parts)):
+            yield Implies(joint(*formula.body.parts[:place], *formula.body.parts[place + 1 :]), formula.head)
 
 
 def explained(formula: Formula, source: Source, shown: Mapping[str, float] = MappingProxyType({})) -> float:
