@@ -134,9 +134,8 @@ def twins(facts: Facts, counts: PairCounts | None = None) -> dict[str, tuple[Twi
         return bool(implied[one, other] | implied[other, one]) and (given or not bool(few[one, other]))
 
     found = {name: tuple(twin for twin in some if not meant(twin)) for name, some in turned(facts, counts).items()}
-    for name, some in opposites(facts, counts).items():
-        found[name] = found.get(name, ()) + some
-    return {name: some for name, some in found.items() if some}
+    # An opposite is asked only where nothing else is: an order of scores is one by construction, right or wrong.
+    return opposites(facts, counts) | {name: some for name, some in found.items() if some}
 
 
 def opposites(facts: Facts, counts: PairCounts) -> dict[str, tuple[Twin, ...]]:
@@ -360,8 +359,8 @@ def unsure(facts: Facts, name: str, share: float) -> Tensor:
 
 
 def own_doubt(facts: Facts) -> dict[str, float]:
-    """By predicate the share of facts to doubt for what the network says of itself: MARGIN times the share that is wrong
-    if it knows how sure it may be, the mean of sigmoid(-|log-odds|), UNSURE at most; 0 of given facts."""
+    """By predicate the share of facts to doubt for what the network says of itself, 0 of given facts: MARGIN times the
+    share that is wrong if it knows how sure it may be, the mean of sigmoid(-|log-odds|), and UNSURE at most."""
     found = {}
     for name, value in facts.values.items():
         valid = facts.validity(name)

@@ -19,7 +19,7 @@ answers in inconsistent databases", PODS 1999); the first step towards it is eno
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from string import ascii_lowercase
 from typing import TypeAlias
@@ -76,10 +76,11 @@ def outvoted(rules: Sequence[Rule], source: Source, exempt: Collection[Formula] 
     """Confirmed rules whose exceptions stand more often than those of laws do.
 
     An exception stands when it contains no fact that is doubted or outvoted. With s the share that does, of the
-    exceptions of all axioms together, a rule is dropped when more than USUAL s of its own stand, and in more units than
-    if EXCEPTIONS of its groundings without such facts were broken: as the exceptions of a unit come together, c at a
-    time, units with some are counted against a Poisson variable of mean EXCEPTIONS live / c. Where s is over STANDING,
-    as with errors that a network makes alike everywhere, nothing is dropped.
+    exceptions of all axioms together, or the share that would if one of its atoms were wrong (``Trial.silence``), where
+    that is more, a rule is dropped when more than USUAL s of its own stand, and in more units than if EXCEPTIONS of its
+    groundings without such facts were broken: as the exceptions of a unit come together, c at a time, units with some
+    are counted against a Poisson variable of mean EXCEPTIONS live / c. Where s is over STANDING for all together, as
+    with errors that a network makes alike everywhere, nothing is dropped.
 
     Axioms are tried together, by turns: what is dropped has no vote in the next, and what followed from it is an axiom
     there. A law of one body atom is not tried: it is judged on the facts as they are. exempt: rules that vote and are
@@ -97,8 +98,8 @@ def outvoted(rules: Sequence[Rule], source: Source, exempt: Collection[Formula] 
         share = sum(one.broken.sum() for one in left) / max(1, sum(one.broken.sum() for one in told))
         found = [
             Outvoted(rule, int(after.live.sum()), int(after.broken.sum()))
-            for rule, before, after in zip(tried, told, left, strict=True)
-            if after.broken.sum() > USUAL * share * before.broken.sum()
+            for rule, before, after, silence in zip(tried, told, left, trial.silence(tried, graph.rules()), strict=True)
+            if after.broken.sum() > USUAL * max(share, silence) * before.broken.sum()
             and _stands(after)
             and rule.formula not in exempt
         ]
@@ -142,13 +143,37 @@ class Trial:
 
     def without_outvoted(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> list[Tally]:
         """Axioms counted on facts that are neither doubted nor outvoted, by rules that do not follow from the axiom."""
+        return [
+            tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))[0]
+            for axiom, pulled in self._heard(axioms, rules)
+        ]
+
+    def silence(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> list[float]:
+        """For each axiom the share of its exceptions that would stand if each came of one wrong fact, anywhere.
+
+        A body atom that is wrong should be false, a head that is should be true. Of the facts that are so, the share is
+        taken that would not be outvoted if it were told otherwise, and of the shares the mean over the axiom's atoms:
+        near 1 where the others hardly speak of its predicates.
+        """
+        found = []
+        for axiom, pulled in self._heard(axioms, rules):
+            shares_of = []
+            for clause in _clauses(axiom.formula, self.facts.vocabulary):
+                for asserted, atom in clause:
+                    name = atom.predicate
+                    asked = self.trusted.validity(name) & self.trusted.groundings(len(atom.arguments))
+                    right = asked & (self.trusted.crisp(name) == asserted)
+                    stays = right & _stays(~self.trusted.crisp(name), pulled[name])
+                    shares_of.append(int(stays.sum()) / max(1, int(right.sum())))
+            found.append(sum(shares_of) / len(shares_of) if shares_of else 1.0)
+        return found
+
+    def _heard(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[tuple[Rule, dict[str, Tensor]]]:
+        """Each axiom with dV/dx, by predicate, of the rules that do not follow from it."""
         total = _summed(self.pulls[rule.id] for rule in rules)
-        counted = []
         for axiom in axioms:
             silent = _summed(self.pulls[rule.id] for rule in rules if axiom.id in (rule.id, *rule.entailed_by))
-            pulled = {name: total[name] - silent[name] for name in set(predicates(axiom.formula))}
-            counted += tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))
-        return counted
+            yield axiom, {name: total[name] - silent[name] for name in set(predicates(axiom.formula))}
 
 
 def borne_out(formulas: Sequence[Formula], source: Source) -> View:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+from scipy.stats import poisson
 
 from kg import Formula, canonical
 from kg.formulas import And, Compare, Iff, Implies, Not, Or, Under, joint, predicates, walk
@@ -23,6 +24,9 @@ EXCEPTIONS = 0.001
 
 #: What errors do to laws: this many times what all but one in five of the rules show.
 USUAL, COMMON = 2.0, 0.8
+
+#: Chance of so few exceptions down to which a further body atom is taken to leave none out.
+AS_WELL = 0.05
 
 #: Labels with more estimated errors than this share do not judge rules.
 ERROR_CAP = 0.02
@@ -113,16 +117,16 @@ def shown_errors(
         w = (b + 1) / n / (what ``explained`` gives at w = 1).
 
     Predicates are listed whose least broken law has more than EXCEPTIONS; a law that holds shows that there are none.
-    A law that another law says with an atom less is not heard: errors of that atom cannot break it.
+    A law that another law says with an atom less, and as well, is not heard: errors of that atom do not break it.
     """
     least: dict[str, tuple[float, float]] = {}
-    passed = {canonical(formula) for formula, law in zip(formulas, laws, strict=True) if law}
+    passed = {canonical(formula): tally for formula, tally, law in zip(formulas, counted, laws, strict=True) if law}
     for formula, tally, law in zip(formulas, counted, laws, strict=True):
         names = set(predicates(formula))
         live = int(tally.live.sum())
         if not law or not live or isinstance(formula, Under) or _defines(formula):
             continue
-        if any(canonical(shorter) in passed for shorter in _shorter(formula)):
+        if any(_as_well(passed.get(canonical(shorter)), tally) for shorter in _shorter(formula)):
             continue
         rate = (int(tally.broken.sum()) + 1) / live
         needed = rate / max(1e-9, _share_wrong(formula, source, dict.fromkeys(names, 1)))
@@ -136,6 +140,14 @@ def _shorter(formula: Formula) -> Iterator[Formula]:
     if isinstance(formula, Implies) and isinstance(formula.body, And):
         for place in range(len(formula.body.parts)):
             yield Implies(joint(*formula.body.parts[:place], *formula.body.parts[place + 1 :]), formula.head)
+
+
+def _as_well(shorter: Tally | None, longer: Tally) -> bool:
+    """Does a further body atom leave out no more exceptions than chance?"""
+    if shorter is None or not shorter.live.sum():
+        return False
+    expected = float(shorter.broken.sum() / shorter.live.sum() * longer.live.sum())
+    return bool(poisson.cdf(int(longer.broken.sum()), expected) >= AS_WELL)
 
 
 def explained(formula: Formula, source: Source, shown: Mapping[str, float] = MappingProxyType({})) -> float:

@@ -7,7 +7,7 @@ import torch
 
 import rulekd
 from rulekd.extraction.counting import candidates
-from rulekd.extraction.evidence.doubt import blame, suspicions, twins, unsure
+from rulekd.extraction.evidence.doubt import Twin, blame, suspicions, twins, unsure
 from rulekd.facts import Facts
 from tests.extraction.boxworld import box_world, facts_of
 
@@ -39,13 +39,54 @@ def test_relations_that_differ_one_way_only_are_no_twins() -> None:
     generator = torch.Generator().manual_seed(1)
     within = before & (torch.rand(before.shape, generator=generator) > 0.08)
     flipped = before ^ (torch.rand(before.shape, generator=generator) < 0.02)
-    assert "after" not in twins(Facts({"after": before.transpose(1, 2), "within": within}))
-    assert twins(Facts({"after": before.transpose(1, 2), "flipped": flipped})).keys() == {"after", "flipped"}
+    assert inverses(Facts({"after": before.transpose(1, 2), "within": within})) == set()
+    assert inverses(Facts({"after": before.transpose(1, 2), "flipped": flipped})) == {"after", "flipped"}
     said = {"after": before.transpose(1, 2), "within": within}
     network = {name: torch.where(value, 3.0, -3.0) for name, value in said.items()}
-    assert twins(Facts(network)).keys() == {"after", "within"}, "a network may err in one of the two only"
+    assert inverses(Facts(network)) == {"after", "within"}, "a network may err in one of the two only"
     half = before & (torch.rand(before.shape, generator=generator) > 0.2)
-    assert not twins(Facts({**network, "within": torch.where(half, 3.0, -3.0)})), "but not in a fifth of all"
+    assert inverses(Facts({**network, "within": torch.where(half, 3.0, -3.0)})) == set(), "but not in a fifth of all"
+
+
+def inverses(facts: Facts) -> set[str]:
+    """The predicates that have a turned reading of the same meaning."""
+    return {name for name, some in twins(facts).items() if not all(twin.opposite for twin in some)}
+
+
+def test_an_order_is_the_opposite_of_itself_turned() -> None:
+    """Errors make both ways true as often as neither; ties make neither true alone, and are no errors."""
+    before = ordered()
+    off = ~torch.eye(8, dtype=torch.bool)
+    generator = torch.Generator().manual_seed(1)
+    flipped = (before ^ (torch.rand(before.shape, generator=generator) < 0.02)) & off
+    told = Facts({"before": flipped})
+    assert twins(told) == {"before": (Twin("before", "before", opposite=True),)}
+    doubt = suspicions(told).about(told)
+    wrong = (flipped != before) & off
+    assert doubt.errors["before"] == pytest.approx(float(wrong.sum()) / float(off.sum() * 200), rel=0.05)
+    assert doubt.twinned == {"before"}
+    # one of the two is wrong where both are true and where neither is: both ways are doubted there
+    disagree = (flipped == flipped.transpose(1, 2)) & off
+    assert torch.equal(doubt.doubted["before"], disagree)
+    x = torch.rand(200, 8, generator=generator)
+    ties = Facts({"before": x[:, :, None] < x[:, None] - 0.02})
+    assert twins(ties) == {}
+
+
+def test_where_nothing_has_a_twin_a_network_refutes_nothing_where_it_is_unsure() -> None:
+    """An order with a gap, blurred where two are nearly a gap apart: asymmetric, as far as the network is sure."""
+    x = torch.rand(200, 8, generator=torch.Generator().manual_seed(0))
+    away = x[:, None] - x[:, :, None] - 0.3
+    facts = Facts({"before": 40 * away})
+    sure = suspicions(facts).about(facts).sure(facts)
+    assert sure is not None
+    left_out = facts.groundings(2) & ~sure.validity("before")
+    assert 0 < left_out.sum() < 0.1 * facts.groundings(2).sum()
+    assert facts.values["before"][left_out].abs().max() < facts.values["before"][sure.validity("before")].abs().min()
+    given = Facts({"before": away > 0})
+    assert suspicions(given).about(given).sure(given) is None
+    twinned = Facts({"before": 40 * away, "after": (40 * away).transpose(1, 2)})
+    assert suspicions(twinned).about(twinned).sure(twinned) is None
 
 
 def test_of_log_odds_that_are_equally_near_all_are_doubted_or_none() -> None:
