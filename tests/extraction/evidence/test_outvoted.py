@@ -108,6 +108,26 @@ def test_a_rule_that_nobody_speaks_about_is_not_dropped_for_its_exceptions() -> 
     assert outvoted([confirmed("p(a, b) & p(b, c) -> p(a, c)")], source_of(Facts({"p": less}))) == []
 
 
+def test_nor_is_one_of_whose_facts_the_laws_of_other_predicates_do_not_speak() -> None:
+    """An order with its inverse has many laws, and its wrong facts are outvoted; those of q stand, right or wrong."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(share: float) -> Tensor:
+        return torch.rand(400, 8, 8, generator=generator) < share
+
+    x = torch.rand(400, 8, generator=generator)
+    off = ~torch.eye(8, dtype=torch.bool)
+    less = x[:, :, None] < x[:, None]
+    p, c = drawn(0.3) & off, torch.rand(400, 8, generator=generator) < 0.5
+    truth = {"less": less, "more": less.transpose(1, 2), "p": p, "c": c, "q": (p & c[:, :, None]) | (drawn(0.2) & off)}
+    told = source_of(Facts({n: value ^ (drawn(0.01) & off) if n not in "pc" else value for n, value in truth.items()}))
+    order = ("less(a, b) <-> more(b, a)", "~(less(a, b) & more(a, b))", "less(a, b) | more(a, b)")
+    chains = ("less(a, b) & less(b, c) -> less(a, c)", "more(a, b) & less(c, b) -> more(a, c)")
+    guarded = "c(a) & p(a, b) -> q(a, b)"
+    assert int(count(parse(guarded), told.view)[1].sum()) > 30
+    assert outvoted([confirmed(text) for text in (*order, *chains, guarded)], told) == []
+
+
 @pytest.fixture(scope="module")
 def mined() -> KnowledgeGraph:
     return rulekd.mine(noisy(facts_of(box_world(1000, seed=13_000)), 12))

@@ -89,6 +89,46 @@ def test_errors_that_fall_on_a_rare_head_break_its_exclusion_seldom() -> None:
     assert explained(parse("p0(a, b) -> p1(a, b)"), told) == pytest.approx(0.02)
 
 
+def test_a_further_atom_that_leaves_no_exception_out_makes_no_law_look_better() -> None:
+    chain = parse("p0(a, b) & p0(b, c) -> p0(a, c)")
+    guarded, helped = (parse(f"p0(a, b) & p0(b, c) & {name}(a) -> p0(a, c)") for name in ("idle", "guard"))
+    counted = [broken_in(120), broken_in(119), broken_in(40)]
+    found = shown_errors([chain, guarded, helped], counted, unblamed(), [True] * 3)
+    assert found["p0"] == pytest.approx(41 / 8000 / 4), "a guard that leaves two thirds out is heard"
+    found = shown_errors([chain, guarded], counted[:2], unblamed(), [True] * 2)
+    assert found["p0"] == pytest.approx(121 / 8000 / 3)
+
+
+@pytest.mark.parametrize("flips", [0.002, 0.01, 0.02])
+def test_an_order_keeps_its_laws_whatever_stands_beside_it(flips: float) -> None:
+    """Three laws of flipped facts; a property that comes of the same numbers takes none of them away."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(300, 8, generator=generator)
+    older = (x[:, :, None] > x[:, None]) ^ (torch.rand(300, 8, 8, generator=generator) < flips)
+    laws = {
+        "~(older(a, b) & older(b, a))",
+        "older(a, b) | older(b, a)",
+        "older(a, b) & older(b, c) -> older(a, c)",
+    }
+    for beside in ({}, {"adult": x > 0.3}):
+        graph = rulekd.mine(Facts({"older": older, **beside}))
+        assert laws <= {rule.text for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed}
+
+
+def test_a_network_of_an_order_is_asymmetric_where_it_is_sure() -> None:
+    """Both ways are said of things nearly as large as each other, at log-odds of about one; all else at dozens."""
+    generator = torch.Generator().manual_seed(0)
+    size = torch.rand(400, 8, generator=generator)
+    seen = size[:, None] + 0.01 * torch.randn(400, 8, 8, generator=generator)  # (scene, who looks, at whom)
+    own = size[:, :, None]
+    graph = rulekd.mine(Facts({"larger": 100 * (own - seen)}))
+    rules = {rule.text: rule for rule in graph.rules() if rule.evidence is not None and rule.evidence.confirmed}
+    asymmetric = rules["~(larger(a, b) & larger(b, a))"]
+    assert asymmetric.evidence is not None
+    assert 0.003 < (asymmetric.evidence.rate or 0.0) < 0.03
+    assert "larger(a, b) & larger(b, c) -> larger(a, c)" in rules
+
+
 def test_a_law_without_exceptions_shows_that_there_are_no_errors() -> None:
     near, exact = parse("p0(a, b) & p0(b, c) -> p0(a, c)"), parse("p0(a, b) -> p0(b, a)")
     assert refutations([near, exact], [broken_in(40), broken_in(0)], unblamed(), [True, True]) == [True, False]
