@@ -88,29 +88,55 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
     wrong = _expected(triples, shared * confused + (1 - shared) * confused**2)
     pairs = turned[torch.arange(size), converse]
     chance = torch.einsum("i,j,k->ijk", pairs, pairs, pairs) * triples.sum() / pairs.sum().clamp_min(1) ** 3
-    speaks = evidence(triples, scenes, wrong, chance, UNSURE ** (shared**2), converse)
-    if not bool(confused.any()):
+    proof = not bool(confused.any())
+    odds = rarities(triples, chance, converse) if proof else torch.full((GRID,), 1 / GRID, dtype=torch.float64)
+    speaks = evidence(triples, scenes, wrong, chance, UNSURE ** (shared**2), converse, odds)
+    if proof:
         speaks = speaks.masked_fill(triples > 0, math.inf)
     settled = settle(speaks, _closed(triples > wrong, seen, converse), converse)
     return Table(names, _closed(speaks > 0, seen, converse) if settled is None else settled, triples.sum(2))
 
 
-def evidence(triples: Tensor, scenes: Tensor, wrong: Tensor, chance: Tensor, doubt: float, converse: Tensor) -> Tensor:
-    """(G, G, G) log of how much more probable T and C are if the triangle is possible, from T, C, E, M and d."""
+def rarities(triples: Tensor, chance: Tensor, converse: Tensor) -> Tensor:
+    """(GRID,) probabilities of the values of l, from T and M where every witness is a proof.
+
+    Of n triangles that are seen and n others like them the rarest is as likely among the one as the other: the next
+    is rarer than all of them with probability 1 / (n + 1). Counted are those of which a witness is expected, M >= 1.
+    """
+    places = torch.unique(triangles(converse))
+    told, usual = triples.flatten()[places], chance.flatten()[places]
+    lifts = (told / usual)[(told > 0) & (usual >= 1)]
+    steps = LIFT ** _middles()
+    rarer = steps < (lifts.min() if len(lifts) else 0)
+    if not bool(rarer.any()) or bool(rarer.all()):
+        return torch.full_like(steps, 1 / GRID)
+    share = 1 / (len(lifts) + 1)
+    return torch.where(rarer, share / rarer.sum(), (1 - share) / (~rarer).sum())
+
+
+def evidence(
+    triples: Tensor, scenes: Tensor, wrong: Tensor, chance: Tensor, doubt: float, converse: Tensor, odds: Tensor
+) -> Tensor:
+    """(G, G, G) log of how much more probable T and C are if the triangle is possible, from T, C, E, M, d and the
+    probabilities of the values of l, (GRID,)."""
     number = triangles(converse)
     places, inverse = torch.unique(number, return_inverse=True)
     told, seen, expected, usual = (one.flatten()[places] for one in (triples, scenes, wrong, chance))
     each = (told / seen.clamp_min(1)).clamp_min(1)
-    steps = (2 * torch.arange(GRID, dtype=torch.float64) + 1) / GRID - 1  # middles of equal parts of -1..1
-    missed, lift = doubt**steps, LIFT**steps
+    missed, lift = doubt ** _middles(), LIFT ** _middles()
     parts = []
     for part in torch.split(torch.arange(len(places)), BLOCK):
         count = seen[part, None]
         lies = expected[part, None] / each[part, None] * missed + STRAY
-        rates = (lies[:, :, None] + (usual / each)[part, None, None] * lift).flatten(1)
-        possible = (count * rates.log() - rates).logsumexp(1) - math.log(GRID)
+        rates = lies[:, :, None] + (usual / each)[part, None, None] * lift
+        possible = (count[..., None] * rates.log() - rates + odds.log()).flatten(1).logsumexp(1)
         parts.append(possible - (count * lies.log() - lies).logsumexp(1))
     return torch.cat(parts).clamp(-SURE, SURE)[inverse]
+
+
+def _middles() -> Tensor:
+    """(GRID,) float64: the middles of equal parts of -1..1."""
+    return (2 * torch.arange(GRID, dtype=torch.float64) + 1) / GRID - 1
 
 
 def _turned(facts: Facts, told: Tensor, both: Tensor, size: int) -> Tensor:
