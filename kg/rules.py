@@ -245,8 +245,9 @@ class Evidence:
     tolerance: the violation rate up to which the rule counts as one, what errors explain included. explained: what
     errors do to a law there. level_p and chance_p: p-values of 'the rate is above the tolerance' and of 'body and head
     are unrelated'. confirmed: both tests passed, corrected for how many rules were tried. examined: candidates of all
-    families. examples and counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes
-    tell, beside the given ones. definition: its thresholds, and why it was chosen, where the rule defines a predicate.
+    families. missed: where it was tested and not confirmed, why. examples and counterexamples: groundings that keep and
+    break the rule. hunt and probes: what made scenes tell, beside the given ones. definition: its thresholds, and why
+    it was chosen, where the rule defines a predicate.
     """
 
     teacher: Ledger
@@ -264,6 +265,7 @@ class Evidence:
     definition: Definition | None = None
     undoubted: Ledger | None = None
     explained: float = 0.0
+    missed: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance", float(self.tolerance))
@@ -287,9 +289,14 @@ class Evidence:
 
     @property
     def tested(self) -> str:
-        """Whether it was confirmed, and at what tolerance."""
+        """Whether it was confirmed, at what tolerance, and where it was not, why.
+
+        >>> Evidence(Ledger(9, 0, 9), tolerance=0.1, missed="its level is not shown, p 0.2").tested
+        'not confirmed at a tolerance of 10.0 %: its level is not shown, p 0.2'
+        """
         verdict = "confirmed" if self.confirmed else "not confirmed"
-        return f"{verdict} at a tolerance of {percent(self.tolerance)}"
+        why = f": {self.missed}" if self.missed else ""
+        return f"{verdict} at a tolerance of {percent(self.tolerance)}{why}"
 
     @property
     def excess(self) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -107,6 +109,7 @@ def outcome(
         scenes, units = int((bar.held_out & facts.populated).sum()), facts.independent(bar.held_out)
         said = f"{confirmed:,} of {len(judged.rules):,} rules are confirmed" if confirmed else "nothing was confirmed"
         notes.append(f"{said}, on {scenes:,} scenes in {units:,} independent units")
+        notes += _unconfirmed(judged.rules)
     if dropped:
         worst = max(dropped, key=lambda one: one.live)
         notes.append(
@@ -123,6 +126,15 @@ def outcome(
     if not confirmed and judged.nearest:
         notes.append(f"nearest miss, of those not listed: {judged.nearest}")
     return notes
+
+
+def _unconfirmed(rules: Sequence[Rule]) -> list[str]:
+    """Why listed rules are not confirmed: how many for each first reason; each rule's evidence says it in full."""
+    missed = [rule.evidence.missed for rule in rules if rule.evidence is not None and rule.evidence.missed]
+    reasons = Counter(re.split("[,;]", one)[0] for one in missed)
+    if len(missed) == len(rules) or not missed:
+        return []
+    return ["listed and not confirmed: " + ", ".join(f"{count:,} as {why}" for why, count in reasons.most_common())]
 
 
 def _nearest(rules: Sequence[Rule]) -> str:

@@ -25,8 +25,10 @@ class Proposals:
     """What one family asks to have confirmed, and how many candidates it examined to find it.
 
     definitions: what is known about those of the formulas that define a predicate. triples: of concepts. tables:
-    formulas that stand and fall together. fitted: those of the formulas that were read off all scenes, and that the
-    discovery part alone does not give: none of them can be confirmed. notes: what was not examined, and why.
+    formulas that stand and fall together. fitted: those of the formulas that were read off all scenes, each with the
+    stricter one that the discovery part alone gives in its place, and which is tested for both; None where there is
+    none, and the formula is not confirmed. beside: stricter formulas that stand beside a table for the tolerance that
+    somebody named: what keeps it is listed, though its level may not be shown. notes: what was not examined, and why.
     """
 
     formulas: tuple[Formula, ...]
@@ -34,7 +36,8 @@ class Proposals:
     definitions: Mapping[Formula, Definition] = field(default_factory=dict)
     triples: tuple[Triple, ...] = ()
     tables: tuple[frozenset[Formula], ...] = ()
-    fitted: frozenset[Formula] = frozenset()
+    fitted: Mapping[Formula, Formula | None] = field(default_factory=dict)
+    beside: frozenset[Formula] = frozenset()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -50,7 +53,8 @@ class Proposals:
             {**other.definitions, **self.definitions},  # of one formula what was found first, by the network
             self.triples + other.triples,
             self.tables + other.tables,
-            self.fitted | other.fitted,
+            {**other.fitted, **self.fitted},
+            self.beside | other.beside,
             self.notes + other.notes,
         )
 
@@ -66,8 +70,8 @@ class Discovery:
     what was said about all scenes. raw: the facts as they were said, where some of ``facts`` are doubted. scenes: what
     the facts are about, where that is known. ask: the network, about other scenes, where it can be asked. watch: the
     time that is left. unasked: nobody named the families, so that dear ones stay out. everything: nothing is held back
-    for confirmation. labels: the facts are what was labelled, and not what the network said. fronts: (front, columns)
-    of classes of rows by their truth, shared by the network's answers and the labels.
+    for confirmation. tolerance: that somebody named. labels: the facts are what was labelled, and not what the network
+    said. fronts: (front, columns) of classes of rows by their truth, shared by the network's answers and the labels.
     """
 
     facts: Facts
@@ -82,6 +86,7 @@ class Discovery:
     watch: Watch = field(default_factory=Watch)
     unasked: bool = False
     everything: bool = False
+    tolerance: float | None = None
     labels: bool = False
     fronts: dict[bytes, tuple[list[Printed], int]] = field(default_factory=dict, repr=False, compare=False)
     # Asked for by several families, by number of objects; what was found while there was time stays found.

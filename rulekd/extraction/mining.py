@@ -29,6 +29,7 @@ from rulekd.extraction.evidence import betting
 from rulekd.extraction.evidence.citations import with_citations
 from rulekd.extraction.evidence.confirmation import LEVEL, MIN_SUPPORT, MIN_UNITS, Bar, Judged, affordable, confirm
 from rulekd.extraction.evidence.doubt import Suspicions, suspicions
+from rulekd.extraction.evidence.fitted import tested_in_place
 from rulekd.extraction.evidence.kinds import sort_kinds
 from rulekd.extraction.evidence.outvoted import Outvoted, outvoted
 from rulekd.extraction.evidence.refutation import ERROR_CAP, clean
@@ -129,14 +130,16 @@ def read(
     about = {formula: one for _, proposals in counted for formula, one in proposals.definitions.items()}
     chosen = list(origin)[: affordable(list(origin), source, watch.left)]
     tables = _whole([table for _, proposals in counted for table in proposals.tables], chosen)
-    judged = confirm(chosen, source, data, bar, origin, keep=about, tables=tables)
+    beside = {formula for _, proposals in counted for formula in proposals.beside}
+    judged = confirm(chosen, source, data, bar, origin, keep=beside.union(about), tables=tables)
+    judged = judged.without({rule.id for rule in judged.rules if rule.formula in beside and _exceeds(rule)})
     dropped = _outvoted(judged, source, data, bar, tables, watch)
     judged = judged.without({one.rule.id for one in dropped})
     rules = with_citations(judged.rules, judged.live, judged.broken, source.view, source.images)
     decided = confirmation if not bar.exploring else ~confirmation
     rules = assessed(rules, about, *(_answers(whole, part.nonzero().flatten()) for part in (~confirmation, decided)))
     fitted = _fitted(counted, few)
-    rules = [_unconfirmed(rule) if rule.formula in fitted else rule for rule in rules]
+    rules = tested_in_place(rules, fitted, source, data, bar)
     rules = list(rules if scenes is None else sort_kinds(rules, scenes, vocabulary))
     judged = replace(judged, rules=rules)
     cited = {
@@ -166,6 +169,7 @@ def _ledgers(
     found = suspicions(whole.facts.select(seen))
     source = _source(whole.facts, whole.images, whole.scenes, found)
     parts = [replace(_discovery(source, seen), slack=asked.slack, ask=ask)]
+    limit = asked.tolerance if asked.stated else None
     data = None
     if whole.labels is not None:
         data = _source(whole.labels, whole.label_images, whole.scenes, found)
@@ -173,16 +177,25 @@ def _ledgers(
         parts.append(
             replace(_discovery(data, seen), slack=max(ERROR_CAP, asked.slack), labels=True, fronts=parts[0].fronts)
         )
-    return source, data, [replace(part, watch=watch, unasked=not asked.named) for part in parts]
+    return source, data, [replace(part, watch=watch, unasked=not asked.named, tolerance=limit) for part in parts]
 
 
-def _fitted(counted: Sequence[tuple[str, Proposals]], few: Discovery | None) -> frozenset[Formula]:
-    """Formulas that were fitted to scenes which would have to confirm them. few: definitions were, to all of them."""
-    found = {formula for _, proposals in counted for formula in proposals.fitted}
-    if few is not None:
-        found |= {formula for _, proposals in counted for formula in proposals.definitions}
-        found |= {formula for name, proposals in counted if name in FITTED for formula in proposals.formulas}
-    return frozenset(found)
+def _fitted(counted: Sequence[tuple[str, Proposals]], few: Discovery | None) -> dict[Formula, Formula | None]:
+    """Formulas that were fitted to scenes which would have to confirm them, and what is tested in their place.
+
+    few: definitions were, to all of them.
+    """
+    found: dict[Formula, Formula | None] = {}
+    for name, proposals in counted:
+        found |= proposals.fitted
+        if few is not None:
+            found |= dict.fromkeys((*proposals.definitions, *(proposals.formulas if name in FITTED else ())))
+    return found
+
+
+def _exceeds(rule: Rule) -> bool:
+    """Is it broken more often than is tolerated, by what was seen?"""
+    return rule.evidence is not None and (rule.evidence.teacher.rate or 0.0) > rule.evidence.tolerance
 
 
 def _about_fits(asked: Request, few: Discovery | None, given: Discovery, about: Collection[Formula]) -> tuple[str, ...]:
@@ -285,10 +298,6 @@ def _few(whole: Told, given: Discovery) -> Discovery | None:
     if whole.facts.independent() >= FEW:
         return None
     return Discovery(whole.facts, scenes=whole.scenes, ask=given.ask, watch=given.watch, everything=True)
-
-
-def _unconfirmed(rule: Rule) -> Rule:
-    return rule if rule.evidence is None else replace(rule, evidence=replace(rule.evidence, confirmed=False))
 
 
 def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions) -> Source:

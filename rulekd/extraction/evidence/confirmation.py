@@ -33,6 +33,7 @@ from torch import Tensor
 
 from kg import Evidence, Formula, Kind, Provenance, Rule
 from kg.formulas import Under, predicates
+from kg.tables import percent
 from rulekd.extraction.counting.matrices import tallies
 from rulekd.extraction.counting.source import Source
 from rulekd.extraction.evidence import betting
@@ -200,9 +201,14 @@ def confirm(
         shown = fitted or (related[place] and (one.holds or habit or obeyed or bar.exploring or one.formula in keep))
         if not (shown or one.formula in together):
             missed.append(
-                (not related[place], one.deciding[0], _missed(one, told[place], chance[place], bool(related[place])))
+                (
+                    not related[place],
+                    one.deciding[0],
+                    _missed(one, told[place], _reasons(one, chance[place], bool(related[place]), bar)),
+                )
             )
             continue
+        one.missed = "" if one.confirmed else _reasons(one, chance[place], bool(related[place]), bar)
         evidence = _evidence(one, told[place], said[place], held, chance[place], bar)
         kind = Kind.HABIT if habit and one.denied else Kind.UNKNOWN
         rules.append(Rule(one.formula, evidence=evidence, provenance=provenance[one.formula], kind=kind))
@@ -259,6 +265,7 @@ class _Candidate:
     unlabelled: bool = False
     in_data: Tally | None = None
     asked_data: bool = False
+    missed: str = ""
 
     @property
     def denied(self) -> bool:
@@ -287,6 +294,7 @@ def _evidence(
         chance_p=chance,
         confirmed=one.confirmed,
         examined=bar.examined,
+        missed=one.missed,
     )
 
 
@@ -357,18 +365,28 @@ def _shown(judged: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
     return benjamini_hochberg([p for p, _ in judged], LEVEL, weights=[weight for _, weight in judged])
 
 
-def _missed(one: _Candidate, told: Tally, chance: float | None, related: bool) -> str:
-    """A candidate that is not listed, and every test that it missed; p-values are those before correction."""
+def _missed(one: _Candidate, told: Tally, reasons: str) -> str:
+    """A candidate that is not listed, and every test that it missed."""
     broken, live = int(told.broken.sum()), int(told.live.sum())
+    return f"'{one.formula}': {broken:,} of {live:,} live groundings break it; {reasons}"
+
+
+def _reasons(one: _Candidate, chance: float | None, related: bool, bar: Bar) -> str:
+    """Why a candidate is not confirmed: every test that it missed; p-values are those before correction."""
     tests = []
-    if not one.holds:
-        why = (
-            "violations are more than errors explain" if one.refuted else f"level is not shown, p {one.deciding[0]:.2g}"
-        )
-        tests.append(why)
+    if one.refuted:
+        tests.append("its violations are more than errors explain")
+    elif bar.exploring:
+        tests.append("its level cannot be shown on so few units")
+    elif not one.holds:
+        tests.append(f"its level is not shown, p {one.deciding[0]:.2g}")
+    elif one.asked_data:
+        tests.append(f"the labels hold it, but of the network its level is not shown, p {one.by_teacher:.2g}")
     if not related and chance is not None:
-        tests.append(f"relation may be chance, p {chance:.2g}")
-    return f"'{one.formula}': {broken:,} of {live:,} live groundings break it; its " + ", its ".join(tests)
+        tests.append(f"its relation may be chance, p {chance:.2g}")
+    if one.unlabelled and not tests:
+        tests.append(f"no labels speak of the transform, and more than {percent(UNLABELLED)} break it")
+    return ", ".join(tests)
 
 
 def benjamini_hochberg(

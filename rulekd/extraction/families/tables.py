@@ -60,11 +60,16 @@ GRID, BLOCK = 41, 1024
 
 @dataclass(frozen=True)
 class Table:
-    """names: the G relations. possible: (G, G, G) bool, at i, j, k; live: (G, G) triples that speak for each cell."""
+    """names: the G relations. possible: (G, G, G) bool, at i, j, k; told: (G, G, G) triples seen."""
 
     names: tuple[str, ...]
     possible: Tensor
-    live: Tensor
+    told: Tensor
+
+    @property
+    def live(self) -> Tensor:
+        """(G, G) triples that speak for each cell."""
+        return self.told.sum(2)
 
 
 def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
@@ -94,7 +99,7 @@ def table(facts: Facts, names: tuple[str, ...]) -> Table | None:
     if proof:
         speaks = speaks.masked_fill(triples > 0, math.inf)
     settled = settle(speaks, _closed(triples > wrong, seen, converse), converse)
-    return Table(names, _closed(speaks > 0, seen, converse) if settled is None else settled, triples.sum(2))
+    return Table(names, _closed(speaks > 0, seen, converse) if settled is None else settled, triples)
 
 
 def rarities(triples: Tensor, chance: Tensor, converse: Tensor) -> Tensor:
@@ -111,7 +116,7 @@ def rarities(triples: Tensor, chance: Tensor, converse: Tensor) -> Tensor:
     if not bool(rarer.any()) or bool(rarer.all()):
         return torch.full_like(steps, 1 / GRID)
     share = 1 / (len(lifts) + 1)
-    return torch.where(rarer, share / rarer.sum(), (1 - share) / (~rarer).sum())
+    return torch.where(rarer, share / rarer.double().sum(), (1 - share) / (~rarer).double().sum())
 
 
 def evidence(

@@ -15,7 +15,7 @@ from rulekd.extraction.families.associativity import triangles, violations
 from rulekd.extraction.families.compositions import compositions
 from rulekd.extraction.families.pairs import exclusive_sets
 from rulekd.extraction.families.softmax import softmax_sets
-from rulekd.extraction.families.tables import LIFT, STRAY, errors, evidence, table
+from rulekd.extraction.families.tables import GRID, LIFT, STRAY, errors, evidence, table
 from rulekd.facts import Facts
 
 NAMES = ("apart_left", "apart_right", "touch", "same", "within", "around")
@@ -103,7 +103,7 @@ def test_evidence_is_the_ratio_of_two_mixtures_of_poisson_counts() -> None:
         witnesses = lies + usual / each * LIFT ** drawn[1]
         probability = [(-rate + scenes * rate.log()).exp().mean() for rate in (witnesses, lies)]
         given = [torch.full((1, 1, 1), float(value), dtype=torch.float64) for value in (told, scenes, wrong, usual)]
-        found = float(evidence(*given, doubt, one))
+        found = float(evidence(*given, doubt, one, torch.full((GRID,), 1 / GRID)))
         assert found == pytest.approx(math.log(probability[0] / probability[1]), abs=0.1)
 
 
@@ -119,7 +119,7 @@ def test_all_writings_of_a_triangle_are_one_piece_of_evidence(monkeypatch: pytes
     said = told(50, 3)
     wrong = torch.rand(said.shape, generator=torch.Generator().manual_seed(3)) < 0.05
     table(facts_of(torch.where(wrong, 3, said)), NAMES)
-    ((*counts, _, converse),) = seen
+    ((*counts, _, converse, _),) = seen
     number = triangles(converse)
     for count in counts:
         for triangle in number.unique():
