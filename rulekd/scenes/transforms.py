@@ -2,7 +2,8 @@
 
 ``TRANSFORMS`` is the table of them all. Everything but a shift happens about the scene's own mean centre. A transform
 moves centres, extents, yaw and the x, y, z of points; colours and attributes stay, labels are dropped (``SceneSet.
-relabel`` computes them anew), and nothing is known of further tensors: ``unacted`` names them.
+relabel`` computes them anew), and nothing is known of further tensors: ``unacted`` names them. Yaws are written as
+those of the given scenes are, in [0, 2 pi) or in [-pi, pi): a network may read them as numbers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from kg.errors import FormulaError, RulekdError, unknown
 from kg.formulas import Quantity, Transform
 from rulekd.scenes.scenes import Scenes, turn_about_z
+from rulekd.scenes.turns import into_range, least_yaw
 
 #: What a transform does to boxes beside moving their centres. keep: nothing. turn: yaw grows by the angle. reflect:
 #: yaw is mirrored. swap: yaw is mirrored, width and depth trade places. tilt: extents trade places with the height.
@@ -73,8 +75,12 @@ class Kind:
     meaning: str
 
 
-def apply(transform: Transform, scenes: Scenes, generator: torch.Generator | None = None) -> Scenes:
+def apply(
+    transform: Transform, scenes: Scenes, generator: torch.Generator | None = None, like: Scenes | None = None
+) -> Scenes:
     """The scenes under a transform, without labels. Random ones draw once for each scene, from ``generator``.
+
+    like: scenes of which these are some, or were made, where their yaws say better in which range a yaw is written.
 
     Errors name what stands in the way: an unknown name, arguments that do not fit, boxes that would lie askew.
 
@@ -92,7 +98,7 @@ def apply(transform: Transform, scenes: Scenes, generator: torch.Generator | Non
     moved = _moved(motion, scenes)
     if kind.effect == "alone":
         return _first_only(moved, scenes)
-    size, yaw = _boxes(kind, motion, scenes)
+    size, yaw = _boxes(kind, motion, scenes, least_yaw(scenes if like is None else like))
     return replace(moved, size=size, yaw=yaw, labels={}, label_valid={})
 
 
@@ -215,8 +221,8 @@ def _view_angle(scenes: Scenes) -> Tensor:
     return torch.atan2(right[:, 1], right[:, 0])
 
 
-def _boxes(kind: Kind, motion: Motion, scenes: Scenes) -> tuple[Tensor | None, Tensor | None]:
-    """Extents and yaw under the motion."""
+def _boxes(kind: Kind, motion: Motion, scenes: Scenes, least: float) -> tuple[Tensor | None, Tensor | None]:
+    """Extents and yaw under the motion; least: where the range of yaw begins."""
     size, yaw = scenes.size, scenes.yaw
     if size is not None:
         size = size * motion.factor.to(size)[:, None, None]
@@ -226,12 +232,12 @@ def _boxes(kind: Kind, motion: Motion, scenes: Scenes) -> tuple[Tensor | None, T
         if yaw is None and size is not None and motion.quarters is not None:
             # boxes without a yaw stay without one: after a quarter turn they are as wide as they were deep
             return size[..., [1, 0, 2]] if motion.quarters % 2 else size, None
-        yaw = scenes.headings() + motion.angle.to(scenes.headings())[:, None]
+        yaw = into_range(scenes.headings() + motion.angle.to(scenes.headings())[:, None], least)
     elif kind.effect in ("reflect", "swap"):
         if yaw is not None or scenes.view is not None:
             # directions are mirrored at the view's axes; a box looks the same turned by 180 degrees, so that the
             # mirror at the other axis, and the exchange that trades width and depth, have the same angle
-            yaw = 2 * _view_angle(scenes)[:, None] - scenes.headings()
+            yaw = into_range(2 * _view_angle(scenes)[:, None] - scenes.headings(), least)
         if size is not None and kind.effect == "swap":
             size = size[..., [1, 0, 2]]
     elif kind.effect == "tilt" and size is not None:

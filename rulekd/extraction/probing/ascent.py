@@ -26,6 +26,7 @@ from rulekd.extraction.probing.attempts import Attempts, bound, valid_at
 from rulekd.extraction.probing.margins import margin
 from rulekd.extraction.probing.space import Space, Values
 from rulekd.scenes import Scenes
+from rulekd.scenes.turns import beside
 
 #: Adam in units of the range: first step, its decay by step, the two momenta.
 STEP, DECAY, MOMENTA = 0.05, 0.97, (0.5, 0.9)
@@ -68,7 +69,10 @@ class _Lanes:
     def of(cls, candidates: Attempts, space: Space, given: Scenes) -> _Lanes:
         low, high = space.bounds(given.select(candidates.start))
         width = {name: (high[name] - low[name]).clamp_min(TINY) for name in low}
-        u = {name: ((value - low[name]) / width[name]).clamp(0, 1) for name, value in candidates.values.items()}
+        placed = dict(candidates.values)
+        if "yaw" in placed:  # a made yaw is written as the given ones are, which may be a turn off
+            placed["yaw"] = beside(placed["yaw"], (low["yaw"] + high["yaw"]) / 2)
+        u = {name: ((value - low[name]) / width[name]).clamp(0, 1) for name, value in placed.items()}
         zero = torch.zeros(len(candidates))
         return cls(
             candidates.start.clone(),

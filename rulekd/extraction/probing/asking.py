@@ -23,11 +23,15 @@ from rulekd.scenes.transforms import apply, unacted
 
 @dataclass(frozen=True)
 class Asking:
-    """A network and a rule that is asked about. seed: of a random transform, the same whenever it is asked again."""
+    """A network and a rule that is asked about.
+
+    seed: of a random transform, the same whenever it is asked again. known: the given scenes, whose range yaws keep to.
+    """
 
     teacher: Predictor
     formula: Formula
     seed: int = 0
+    known: Scenes | None = None
 
     def __call__(self, scenes: Scenes) -> Answers:
         """What the network says about these scenes, and about their image where the rule is about one.
@@ -37,7 +41,8 @@ class Asking:
         view, images = self._view(scenes), {}
         if isinstance(self.formula, Under):
             generator = torch.Generator().manual_seed(self.seed)
-            images[str(self.formula.transform)] = self._view(apply(self.formula.transform, scenes, generator))
+            image = apply(self.formula.transform, scenes, generator, self.known)
+            images[str(self.formula.transform)] = self._view(image)
         return Answers(view, images)
 
     def logits(self, scenes: Scenes) -> dict[str, Tensor]:

@@ -227,7 +227,7 @@ def prepared(teacher: Predictor, scenes: SceneSet, rule: Rule | Formula | str, e
     if not len(usable(formula, pool.scenes)):
         pool = kept.select(usable(formula, kept.scenes)[:POOL])
     pool = replace(pool, scenes=pool.scenes.trim())
-    asking = Asking(teacher, formula, effort.seed)
+    asking = Asking(teacher, formula, effort.seed, kept.scenes)
     space, blind = _space(asking, pool.scenes, kept.scenes, effort)
     facts = teacher.facts(pool)
     readings = turned(facts) if any(p.arity == 2 for p in teacher.vocabulary.values()) else {}

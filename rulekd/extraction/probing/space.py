@@ -18,6 +18,7 @@ from torch import Tensor
 
 from kg.errors import RulekdError, unknown
 from rulekd.scenes.scenes import Scenes, turn_about_z
+from rulekd.scenes.turns import beside, into_range, least_yaw
 
 #: Changed values by name, each as ``Space.values`` gives it.
 Values: TypeAlias = dict[str, Tensor]
@@ -130,6 +131,8 @@ class Space:
             fields["size"] = fields["size"].expand(*real.shape, 3)
         if self.grid:
             fields = _on_grid(self.grid, scenes, fields)
+        if "yaw" in fields:
+            fields["yaw"] = into_range(fields["yaw"], least_yaw(self.known))
         changes: dict[str, object] = {"labels": {}, "label_valid": {}}
         for table in ("numbers", "tensors"):
             held: Mapping[str, Tensor] = getattr(scenes, table)
@@ -244,7 +247,8 @@ def _exchange(space: Space, scenes: Scenes, generator: torch.Generator) -> Value
         if pool.shape[:2] == space.known.mask.shape:  # a tensor without objects stays as it is
             lent = pool[space.known.mask]
             chosen = torch.randint(len(lent), scenes.mask.shape, generator=generator)
-            made[name] = lent.to(made[name])[chosen].clamp(low[name], high[name])
+            taken = lent.to(made[name])[chosen]
+            made[name] = (beside(taken, made[name]) if name == "yaw" else taken).clamp(low[name], high[name])
     return made
 
 

@@ -188,3 +188,22 @@ def test_what_a_space_is_told_in_words(rooms: Scenes) -> None:
 def test_impossible_spaces_are_refused(given: dict[str, object], said: str) -> None:
     with pytest.raises(RulekdError, match=said):
         Space.of(random_scenes(3, 3, 0), **given)  # type: ignore[arg-type] # wrong on purpose
+
+
+@pytest.mark.parametrize("kind", MOVES)
+@pytest.mark.parametrize("least", [0.0, -math.pi])
+def test_made_yaws_are_written_as_the_given_ones(kind: str, least: float) -> None:
+    """A network may read the number; jittered and scattered yaws go round."""
+    scenes = random_scenes(30, 5, 2)
+    turns = torch.rand(scenes.mask.shape, generator=generator(3), dtype=torch.float64)
+    scenes = replace(scenes, yaw=torch.where(scenes.mask, least + 2 * math.pi * turns, 0.0))
+    made = drawn(Space.of(scenes, BOXES), scenes, kind, generator(1))["yaw"][scenes.mask]
+    assert float(made.min()) >= least
+    assert float(made.max()) < least + 2 * math.pi
+
+
+def test_an_exchanged_yaw_is_that_of_a_real_object() -> None:
+    scenes = random_scenes(6, 5, 1)
+    made = drawn(Space.of(scenes, ("yaw",)), scenes, "exchange", generator())["yaw"][scenes.mask]
+    gaps = made[:, None] - scenes["yaw"][scenes.mask]
+    assert float((gaps / (2 * math.pi) - (gaps / (2 * math.pi)).round()).abs().amin(1).max()) < 1e-9
