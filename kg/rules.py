@@ -240,14 +240,13 @@ class Probes:
 class Evidence:
     """What speaks for a rule.
 
-    teacher: obeyed by the teacher, in all scenes. data: true in the data, where labels exist. discovery: the teacher
-    on the part on which the rule was proposed. undoubted: the teacher without the facts that are likely wrong.
-    tolerance: the violation rate up to which the rule counts as one, what errors explain included. explained: what
-    errors do to a law there. level_p and chance_p: p-values of 'the rate is above the tolerance' and of 'body and head
-    are unrelated'. confirmed: both tests passed, corrected for how many rules were tried. examined: candidates of all
-    families. missed: where it was tested and not confirmed, why. examples and counterexamples: groundings that keep and
-    break the rule. hunt and probes: what made scenes tell, beside the given ones. definition: its thresholds, and why
-    it was chosen, where the rule defines a predicate.
+    teacher: obeyed by the teacher, in all scenes. data: true in the data, where labels exist. discovery: the teacher on
+    the part that proposed it. undoubted: the teacher without the facts that are likely wrong. tolerance: the violation
+    rate up to which the rule counts as one, what errors explain included. explained: what errors do to a law there.
+    level_p and chance_p: p-values of 'the rate is above the tolerance' and of 'body and head are unrelated'. confirmed:
+    both tests passed, corrected for how many rules were tried; missed: why not. examined: candidates of all families.
+    examples and counterexamples: groundings that keep and break the rule. hunt and probes: what made scenes tell,
+    beside the given ones. definition: of a predicate, its thresholds, and why it was chosen.
     """
 
     teacher: Ledger
@@ -283,20 +282,14 @@ class Evidence:
 
     def __str__(self) -> str:
         """A line a ledger, and whether it was confirmed."""
-        ledgers = (("teacher", self.teacher), ("undoubted", self.undoubted), ("data", self.data))
-        lines = [f"{name:9}  {ledger}" for name, ledger in ledgers if ledger is not None]
-        return "\n".join([*lines, f"tested     {self.tested}"])
+        said = (("teacher", self.teacher), ("undoubted", self.undoubted), ("data", self.data), ("tested", self.tested))
+        return "\n".join(f"{name:9}  {one}" for name, one in said if one is not None)
 
     @property
     def tested(self) -> str:
-        """Whether it was confirmed, at what tolerance, and where it was not, why.
-
-        >>> Evidence(Ledger(9, 0, 9), tolerance=0.1, missed="its level is not shown, p 0.2").tested
-        'not confirmed at a tolerance of 10.0 %: its level is not shown, p 0.2'
-        """
-        verdict = "confirmed" if self.confirmed else "not confirmed"
-        why = f": {self.missed}" if self.missed else ""
-        return f"{verdict} at a tolerance of {percent(self.tolerance)}{why}"
+        """Whether it was confirmed, at what tolerance, and where it was not, why."""
+        why = f": {self.missed}" * bool(self.missed)
+        return f"{'' if self.confirmed else 'not '}confirmed at a tolerance of {percent(self.tolerance)}{why}"
 
     @property
     def excess(self) -> float:

@@ -7,7 +7,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kg import ArityError, RulekdError, Vocabulary
@@ -25,7 +27,7 @@ class Facts:
     valid: by predicate a bool tensor of the shape of its values, False where nobody may ask. Without an entry
         the groundings of a predicate of arity >= 2 that repeat an object are invalid (a pair network's answer
         about an object and itself is noise); an entry is taken at its word, within the mask.
-    group: for each scene the independent unit that it belongs to; None = each scene is its own.
+    group: for each scene the independent unit that it belongs to, also as an array; None = each scene is its own.
     thresholds: the probability at which a predicate counts as true; 0.5 where unsaid.
     names: for each scene the id by which it is cited; None = its number.
     exclusive: sets of predicates of which exactly one holds by construction (the softmax groups of a network).
@@ -40,7 +42,7 @@ class Facts:
     values: Mapping[str, Tensor]
     mask: Tensor | None = None
     valid: Mapping[str, Tensor] = field(default_factory=dict)
-    group: Sequence[str] | Tensor | None = None
+    group: Sequence[str] | Tensor | NDArray[Any] | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     names: Sequence[str] | None = None
     exclusive: tuple[tuple[str, ...], ...] = ()
@@ -95,7 +97,7 @@ class Facts:
             if name not in self.values:
                 raise unknown("predicate", name, self.values, where="a set of which exactly one holds names an ")
         for title, given in (("group", self.group), ("names", self.names)):
-            if given is not None and not isinstance(given, Sequence | Tensor):
+            if given is not None and not isinstance(given, Sequence | Tensor | np.ndarray):
                 raise RulekdError(f"{title} is a {type(given).__name__}", hint="Give a sequence, one entry a scene.")
             if given is not None and len(given) != batch:
                 raise RulekdError(f"{title} has {len(given)} entries for {batch} scenes", hint="Give one a scene.")
@@ -248,9 +250,9 @@ def log_odds(probability: float) -> float:
     return math.inf if probability >= 1 else math.log(probability) - math.log1p(-probability)
 
 
-def _told_apart(title: str, given: Sequence[Any] | Tensor) -> tuple[Any, ...]:
+def _told_apart(title: str, given: Sequence[Any] | Tensor | NDArray[Any]) -> tuple[Any, ...]:
     """One entry a scene, each of them no tensor and hashable; otherwise an error."""
-    entries = given.tolist() if isinstance(given, Tensor) else given
+    entries = given.tolist() if isinstance(given, Tensor | np.ndarray) else given
     found = tuple(one.tolist() if isinstance(one, Tensor) else one for one in entries)
     for scene, one in enumerate(found):
         if not isinstance(one, Hashable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kg import Rule
@@ -71,6 +71,26 @@ def lacking(scenes: Scenes | None) -> list[str]:
     ]
 
 
+def unpopulated(facts: Facts) -> list[str]:
+    """What no scene has objects enough for."""
+    if not len(facts):
+        return ["there are no scenes"]
+    most = int(facts.objects.sum(1).max()) if facts.objects.shape[1] else 0
+    lacking = {value.dim() - 1 for value in facts.values.values() if value.dim() - 1 > most}
+    has = ("no scene has an object: every place is masked", "every scene has one object at most")
+    return [
+        f"{_listed(name for name, value in facts.values.items() if value.dim() - 1 == arity)}: about {arity} "
+        f"object{'s' * (arity > 1)}, and {has[most] if most < 2 else f'no scene has more than {most}'}"
+        for arity in sorted(lacking)
+    ]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Up to six names, and how many there are more."""
+    every = list(names)
+    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")
+
+
 def doubts(source: Source) -> list[str]:
     """The predicates about which the network alone is not believed, however well its answers obey a rule."""
     found = ", ".join(f"{percent(source.errors[name])} of {name}" for name in sorted(unreliable(source)))
@@ -100,7 +120,9 @@ def outcome(
     """
     confirmed = judged.confirmed
     notes = []
-    if bar.exploring:
+    if not bool(facts.populated.any()):
+        notes.append("nothing was examined: there is nothing to ask about in any scene")
+    elif bar.exploring:
         notes.append(
             f"nothing can be confirmed on {int(facts.populated.sum()):,} scenes in {facts.independent():,} independent "
             "units: listed is what is not there by chance, counted on the scenes that proposed it"
@@ -166,10 +188,10 @@ def limits(counted: Sequence[tuple[str, Proposals]], watch: Watch, unjudged: int
     return notes
 
 
-def advice(judged: Judged, bar: Bar, facts: Facts) -> list[str]:
-    """Where nothing was confirmed on too little, how much would settle it."""
+def advice(bar: Bar, facts: Facts) -> list[str]:
+    """Where there is too little to confirm anything, how much would settle it."""
     needed = max(MIN_UNITS, betting.units_needed(bar.tolerance, LEVEL))
-    if judged.confirmed or (not bar.exploring and facts.independent(bar.held_out) >= 2 * needed):
+    if not (bar.exploring and bool(facts.populated.any())):
         return []
     return [
         f"to confirm one law without a violation at a tolerance of {bar.tolerance:.2%}, give about "

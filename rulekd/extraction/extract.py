@@ -63,8 +63,16 @@ def mine(
     if labels is not None:
         labels, notes = matched(labels, facts)
     asked = Request.of(tolerance, families)
+    facts, labels = _detached(facts), None if labels is None else _detached(labels)
     whole, watch = Told(facts, {}, labels, {}, None), Watch.of(progress, budget_seconds)
     return read(whole, asked, Provenance(source="mined"), notes, facts.vocabulary, watch)
+
+
+def _detached(facts: Facts) -> Facts:
+    """The facts without a gradient: rules are counted."""
+    if not any(value.requires_grad for value in facts.values.values()):
+        return facts
+    return replace(facts, values={name: value.detach() for name, value in facts.values.items()})
 
 
 def matched(labels: Facts, facts: Facts) -> tuple[Facts, tuple[str, ...]]:

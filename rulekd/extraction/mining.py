@@ -21,7 +21,7 @@ from kg import (
     parse_transform,
 )
 from kg.errors import unknown
-from rulekd.extraction.account import account, advice, doubts, lacking, limits, misread, outcome
+from rulekd.extraction.account import account, advice, doubts, lacking, limits, misread, outcome, unpopulated
 from rulekd.extraction.counting.candidates import check_size
 from rulekd.extraction.counting.source import Source
 from rulekd.extraction.discovery import SLACK, Discovery, Proposals
@@ -145,7 +145,7 @@ def read(
     cited = {
         c.world for rule in rules if rule.evidence for c in (*rule.evidence.examples, *rule.evidence.counterexamples)
     }
-    notes = (*misread(whole.facts), *notes, *_about_fits(asked, few, parts[0], about))
+    notes = (*unpopulated(whole.facts), *misread(whole.facts), *notes, *_about_fits(asked, few, parts[0], about))
     triples = [triple for _, proposals in counted for triple in proposals.triples]
     graph = KnowledgeGraph(
         vocabulary,
@@ -155,7 +155,7 @@ def read(
         notes=account(
             found=outcome(counted, judged, dropped, whole.facts, bar),
             limits=(*notes, *limits(counted, watch, len(origin) - len(chosen)), *doubts(source)),
-            advice=advice(judged, bar, whole.facts),
+            advice=advice(bar, whole.facts),
         ),
         triples=measured(triples, whole.facts, whole.scenes),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,3 +85,61 @@ def test_where_nothing_is_confirmed_the_nearest_of_those_listed_says_which_test_
     (note,) = [note for note in graph.notes if note.startswith("nearest of those listed: ")]
     assert f"'{rule.text}': {rule.evidence.violations} of {rule.evidence.support} live groundings break it" in note
     assert f"p {rule.evidence.level_p:.2g} that more than 10.0 % do" in note
+
+
+def notes_of(places: int, **rest: torch.Tensor) -> tuple[str, ...]:
+    """Of 80 scenes of so many objects, in five places, and one relation."""
+    return rulekd.mine(
+        Facts({"less": torch.ones(80, 5, 5).triu(1) > 0, **rest}, mask=(torch.arange(5) < places).expand(80, 5))
+    ).notes
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (0, "less: about 2 objects, and no scene has an object: every place is masked"),
+        (1, "less: about 2 objects, and every scene has one object at most"),
+    ],
+)
+def test_relations_of_scenes_without_pairs_are_named_and_no_more_scenes_asked_for(places: int, said: str) -> None:
+    notes = notes_of(places)
+    assert notes[0] == "nothing was examined: there is nothing to ask about in any scene"
+    assert said in notes
+    assert not any("independent units" in note for note in notes)
+
+
+def test_what_can_be_asked_about_is_examined_beside_what_cannot() -> None:
+    red = torch.rand(80, 5, generator=torch.Generator().manual_seed(0)) < 0.5
+    notes = notes_of(1, red=red, big=red)
+    assert notes[0].endswith("on 48 scenes in 48 independent units")
+    assert "less: about 2 objects, and every scene has one object at most" in notes
+    between = notes_of(2, between=torch.zeros(80, 5, 5, 5, dtype=torch.bool))
+    assert "between: about 3 objects, and no scene has more than 2" in between
+    assert not any(note.startswith("less: about") for note in between)
+
+
+def test_no_scenes_are_named() -> None:
+    assert "there are no scenes" in rulekd.mine(ordered(200).select(torch.arange(0))).notes
+
+
+def test_units_are_asked_for_only_where_there_are_too_few() -> None:
+    """Of 100 scenes 60 confirm, where 36 are needed at least: nothing is missing but laws."""
+    coin = rulekd.mine(ordered(100).only(["coin"]))
+    assert coin.notes[0].startswith("nothing was confirmed, on ")
+    assert not any(note.startswith("to confirm one law") for note in coin.notes)
+
+
+def test_gradients_and_arrays_of_units_are_taken_as_they_are() -> None:
+    """A warning is an error here: torch warns where a number with a gradient becomes Python's."""
+    facts = ordered(80)
+    odds = {name: torch.where(value, 4.0, -4.0) for name, value in facts.values.items()}
+    open_odds = {name: value.clone().requires_grad_() for name, value in odds.items()}
+    group = [number // 2 for number in range(80)]
+    given = rulekd.mine(Facts(open_odds, group=np.array(group)), Facts(open_odds, group=np.array(group)))
+    usual = rulekd.mine(Facts(odds, group=torch.tensor(group)), Facts(odds, group=torch.tensor(group)))
+    assert [rule.evidence for rule in given.rules()] == [rule.evidence for rule in usual.rules()]
+    assert given.rules()
+    with pytest.raises(rulekd.RulekdError, match="group has 3 entries for 80 scenes"):
+        Facts(odds, group=np.arange(3))
+    with pytest.raises(rulekd.RulekdError, match=r"group has .* for scene 0"):
+        Facts(odds, group=np.zeros((80, 2)))

@@ -374,7 +374,9 @@ def _missed(one: _Candidate, told: Tally, reasons: str) -> str:
 def _reasons(one: _Candidate, chance: float | None, related: bool, bar: Bar) -> str:
     """Why a candidate is not confirmed: every test that it missed; p-values are those before correction."""
     tests = []
-    if one.refuted:
+    if one.asked_data and one.denied:
+        tests.append("the labels break it")
+    elif one.refuted:
         tests.append("its violations are more than errors explain")
     elif bar.exploring:
         tests.append("its level cannot be shown on so few units")
