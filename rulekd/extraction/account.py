@@ -121,7 +121,7 @@ def outcome(
     confirmed = judged.confirmed
     notes = []
     if not bool(facts.populated.any()):
-        notes.append("nothing was examined: there is nothing to ask about in any scene")
+        notes.append("nothing can be confirmed: there is nothing to ask about in any scene")
     elif bar.exploring:
         notes.append(
             f"nothing can be confirmed on {int(facts.populated.sum()):,} scenes in {facts.independent():,} independent "

@@ -103,7 +103,7 @@ def notes_of(places: int, **rest: torch.Tensor) -> tuple[str, ...]:
 )
 def test_relations_of_scenes_without_pairs_are_named_and_no_more_scenes_asked_for(places: int, said: str) -> None:
     notes = notes_of(places)
-    assert notes[0] == "nothing was examined: there is nothing to ask about in any scene"
+    assert notes[0] == "nothing can be confirmed: there is nothing to ask about in any scene"
     assert said in notes
     assert not any("independent units" in note for note in notes)
 

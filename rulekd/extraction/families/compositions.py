@@ -54,7 +54,7 @@ def compositions(seen: Discovery) -> Proposals:
             )
             found += Proposals(
                 (*rules, *beside),
-                len(group) ** 2,
+                len(group) ** 2 + len(beside),
                 tables=(frozenset(rules),),
                 fitted=_fitted(rules, table(seen.said, group)),
                 beside=frozenset(beside).difference(rules),
