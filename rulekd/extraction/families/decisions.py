@@ -36,7 +36,8 @@ from rulekd.extraction.families.definitions import (
 from rulekd.extraction.families.made_rows import bisected, joined, mixed
 from rulekd.extraction.families.quantified import Answer, kind_of_classes, left_out, object_classes, scene_classes
 from rulekd.extraction.fitting.columns import Base, Column, Sites, bases
-from rulekd.extraction.fitting.disjunctions import Bools, Sample, cuts
+from rulekd.extraction.fitting.compounds import most_telling
+from rulekd.extraction.fitting.disjunctions import Bools
 from rulekd.extraction.fitting.offered import MAX_ATTRIBUTES, product_columns, simple_columns
 from rulekd.extraction.fitting.printing import EFFECT, judged
 from rulekd.extraction.fitting.questions import (
@@ -245,17 +246,19 @@ class Table:
         name = question.atom.predicate
         true, known = self.said(name)
         kept = known[self.sites.scene.cpu().numpy()[known] < self.first]
-        telling = _telling(self.read, true, kept) if many else self.read
+        telling = most_telling(self.read, true, kept) if many else self.read
         simple = simple_columns(self.read, self.sites, {one.term for one in telling}) if many else self._simple
         columns = [at(column, kept) for column in simple]
         smooth = [one for one in self.read if not bool((one.values == np.round(one.values)).all())]
         columns += [at(column, kept) for column in weighted_sums(smooth, true, known[drawn(true[known])])]
-        printed = fronts(question, columns, LITERALS, DISJUNCTS, self.watch)
+        printed = fronts(question, columns, LITERALS, DISJUNCTS, self.watch, compounds=False)
         products = product_columns(telling) if best(printed) < ENOUGH and not many else []
         by_products = f"decisions of {name} by products of two numbers"
         for made in self.watch.while_time(by_products, [products] if products else ()):
             columns += [at(column, kept) for column in made]
-            printed = rising_printed([*printed, *fronts(question, columns, LITERALS, DISJUNCTS, self.watch)])
+            printed = rising_printed(
+                [*printed, *fronts(question, columns, LITERALS, DISJUNCTS, self.watch, compounds=False)]
+            )
         return printed, len(columns)
 
 
@@ -285,12 +288,3 @@ def as_written(printed: Sequence[Printed], others: Sequence[Printed]) -> list[Pr
 
     known = {sense(one): one for one in others}
     return [known.get(sense(one), one) for one in printed]
-
-
-def _telling(read: Sequence[Base], true: Bools, kept: NDArray[np.int64]) -> list[Base]:
-    """The numbers that tell the class best by one threshold each, so many as pairs are formed of."""
-    values = np.stack([one.values[kept] for one in read])
-    sample = Sample(values, true[kept], 1.0, 1.0, np.ones(len(read), dtype=np.int64))
-    everywhere = np.ones(len(kept), dtype=np.bool_)
-    score = cuts(sample, everywhere, ~everywhere).score.max(0)
-    return [read[place] for place in np.sort(np.argsort(-score, kind="stable")[:MAX_ATTRIBUTES])]

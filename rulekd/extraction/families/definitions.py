@@ -20,6 +20,7 @@ from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.evidence.confirmation import MIN_SUPPORT
 from rulekd.extraction.families.conditions import conditions
 from rulekd.extraction.fitting.columns import Column, bases
+from rulekd.extraction.fitting.compounds import WON, compound_columns, helpful, read_at
 from rulekd.extraction.fitting.disjunctions import Bools, Disjunction, Sample
 from rulekd.extraction.fitting.growth import Grown, conjunctions, front, price, rising
 from rulekd.extraction.fitting.offered import simple_columns
@@ -52,8 +53,8 @@ SEARCHED = 1000, 1500
 #: Fidelity under which no definition is proposed: the network means something else, or nothing that can be told.
 WORTH_SHOWING = 0.8
 
-#: Macro-F1 under which directions that are no axis are tried as well.
-SLANTED_BELOW = 0.99
+#: Macro-F1 under which sums and products are tried (above it none can win WON), and directions that are no axis.
+COMPOUND_BELOW, SLANTED_BELOW = 1 - WON, 0.99
 
 #: Directions that are added one after another; each may go on from the one before.
 SLANTS = 4
@@ -168,10 +169,13 @@ def fronts(
     literals: int = LITERALS,
     disjuncts: int = DISJUNCTS,
     watch: Watch | None = None,
+    *,
+    compounds: bool = True,
 ) -> list[Printed]:
     """The best printed formula of each size, shortest first, each better than all before.
 
-    watch: where the time is up when all columns were tried, directions that are no axis are not.
+    compounds: where the columns leave errors, sums and products of two numbers are looked at as well, and then
+    directions that are no axis. watch: where the time is up when all columns were tried, neither are.
     """
     columns = list(columns)
     if not columns:
@@ -179,14 +183,29 @@ def fronts(
     searched = drawn(question.truth)
     sample = _sample(question, columns, searched)
     grown = front(sample, literals, disjuncts)
-    untold = bool(grown) and grown[-1].score < SLANTED_BELOW
-    slanting = f"{question.atom.predicate} by directions that are no axis"
-    for _ in (watch or Watch()).while_time(slanting, [grown] if untold else ()):
+    name, watch = question.atom.predicate, watch or Watch()
+    compounds = compounds and bool(grown) and grown[-1].score < COMPOUND_BELOW
+    for _ in watch.while_time(f"{name} by sums and products of two numbers", [grown] if compounds else ()):
+        before = len(columns)
+        columns, sample = _with_compounds(question, columns, searched, sample, grown)
+        if len(columns) > before:
+            grown = rising([*grown, *front(sample, literals, disjuncts)])
+    slanting = bool(grown) and grown[-1].score < SLANTED_BELOW
+    for _ in watch.while_time(f"{name} by directions that are no axis", [grown] if slanting else ()):
         before = len(columns)
         columns, sample = _with_slants(question, columns, searched, sample, grown)
         if len(columns) > before:
             grown = rising([*grown, *front(sample, literals, disjuncts)])
     return rising_printed(written_simply(question, columns, one) for one in fitted(question, columns, grown))
+
+
+def _with_compounds(
+    question: Question, columns: list[Column], searched: NDArray[np.int64], sample: Sample, grown: Sequence[Grown]
+) -> tuple[list[Column], Sample]:
+    """With the sums and products that improve the front, each at all sites. sample: of the searched ones."""
+    offered = compound_columns(bases(question.sites.at(searched)), question.truth[searched])
+    made = helpful(sample, offered, grown)
+    return _and(sample, columns, [read_at(column, question.sites) for column in made], searched)
 
 
 def _with_slants(
@@ -207,11 +226,19 @@ def _with_slants(
         if not made:
             break
         more = [_everywhere(question, columns, here, column) for column in made]
-        columns = [*columns, *more]
-        values = np.stack([column.values[searched] for column in more])
-        sample = sample.and_columns(values, np.array([column.size for column in more], dtype=np.int64))
+        columns, sample = _and(sample, columns, more, searched)
         found = []
     return columns, sample
+
+
+def _and(
+    sample: Sample, columns: list[Column], more: Sequence[Column], searched: NDArray[np.int64]
+) -> tuple[list[Column], Sample]:
+    """More columns, at all sites, and in the sample of the searched ones."""
+    if not more:
+        return columns, sample
+    sizes = np.array([column.size for column in more], dtype=np.int64)
+    return [*columns, *more], sample.and_columns(np.stack([column.values[searched] for column in more]), sizes)
 
 
 def rising_printed(found: Iterable[Printed]) -> list[Printed]:

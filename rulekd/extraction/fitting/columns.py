@@ -70,7 +70,8 @@ class Column:
         """The threshold at which the literal needs no number, as x(a) <= x(b); None where there is none."""
         if self.form == "ratio":
             return 1.0
-        return 0.0 if self.form in ("single", "difference") and self.unit else None
+        signed = isinstance(self.left, Arithmetic) and self.left.operator == "*"  # of a product the sign has a meaning
+        return 0.0 if self.form in ("single", "difference") and (self.unit or signed) else None
 
     @property
     def counts(self) -> bool:

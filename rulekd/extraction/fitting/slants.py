@@ -19,7 +19,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.formulas import Arithmetic, Formula, Number, Term
+from kg.formulas import Arithmetic, Feature, Formula, Number, Term
 from rulekd.extraction.fitting.columns import Column
 from rulekd.extraction.fitting.disjunctions import SAME, Bools, Disjunction, Sample, cuts
 from rulekd.extraction.fitting.thresholds import simplest
@@ -116,7 +116,8 @@ def _parts(column: Column) -> tuple[Column, Column, float]:
 
 def _plain(column: Column) -> bool:
     """A number or a difference, of so little that a person would name it."""
-    return column.form in ("single", "difference") and column.made_of is None and column.size <= 2
+    told = column.form in ("single", "difference") and column.made_of is None and column.size <= 2
+    return told and isinstance(column.left, Feature)
 
 
 def _goes_on(column: Column) -> bool:

@@ -348,9 +348,9 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     fronts = module.fronts
 
-    def counted(question: Question, *others: Any) -> list[Printed]:
+    def counted(question: Question, *others: Any, **options: bool) -> list[Printed]:
         names.append(question.atom.predicate)
-        found: list[Printed] = fronts(question, *others)
+        found: list[Printed] = fronts(question, *others, **options)
         return found
 
     monkeypatch.setattr(module, "fronts", counted)
