@@ -25,6 +25,7 @@ from kg.formulas import Compare, Number, Term, walk
 from kg.negation import negation_normal
 from rulekd.extraction.discovery import Discovery, Proposals
 from rulekd.extraction.families.definitions import (
+    WORTH_SHOWING,
     bare_objects,
     drawn,
     fronts,
@@ -32,6 +33,7 @@ from rulekd.extraction.families.definitions import (
     lacks,
     proposal,
     rising_printed,
+    unsaid,
 )
 from rulekd.extraction.families.made_rows import bisected, joined, mixed
 from rulekd.extraction.families.quantified import Answer, kind_of_classes, left_out, object_classes, scene_classes
@@ -68,13 +70,21 @@ def decisions(seen: Discovery) -> Proposals:
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
     examined = 0
+    untold: dict[str, float] = {}
     for question, printed, columns, queries in chain(row_classes(seen), scene_classes(seen), object_classes(seen)):
         examined += columns
+        if best(printed) < WORTH_SHOWING and not beside_others(seen, question):
+            untold[question.atom.predicate] = best(printed)
         if printed:
             formula, known, worth = proposal(question, printed, columns, queries)
             found.append((formula, worth))
             about[formula] = known
-    return replace(gathered(found, about, examined), notes=left_out(seen.said))
+    return replace(gathered(found, about, examined), notes=(*unsaid("decisions", untold), *left_out(seen)))
+
+
+def beside_others(seen: Discovery, question: Question) -> bool:
+    """Is it an object's class for which others are looked at alone? What the object is by itself others tell."""
+    return bool(question.atom.arguments) and (seen.scenes is None or not bare_objects(seen.scenes))
 
 
 def row_classes(seen: Discovery) -> Iterator[Answer]:

@@ -82,18 +82,23 @@ def definitions(seen: Discovery) -> Proposals:
                 told[name] = question, printed, len(columns)
     found: list[tuple[Formula, bool]] = []
     about: dict[Formula, Definition] = {}
-    untold = []
+    untold = {}
     for question, printed, count in told.values():
         if best(printed) < WORTH_SHOWING:
-            untold.append(f"{question.atom.predicate} ({percent(best(printed))})")
+            untold[question.atom.predicate] = best(printed)
         if printed:
             formula, known, worth = proposal(question, printed, count)
             found.append((formula, worth))
             about[formula] = known
             assert isinstance(formula, Iff)
             found += [(condition, worth) for condition in conditions(question, formula.right)]
-    notes = (f"definitions: no formula tells {', '.join(untold)}, in brackets the best macro-F1",) if untold else ()
-    return replace(gathered(found, about, examined), notes=notes)
+    return replace(gathered(found, about, examined), notes=unsaid("definitions", untold))
+
+
+def unsaid(family: str, untold: Mapping[str, float]) -> tuple[str, ...]:
+    """The predicates that no formula tells well enough, in words. untold: the best macro-F1 of each."""
+    named = ", ".join(f"{predicate} ({percent(fidelity)})" for predicate, fidelity in untold.items())
+    return (f"{family}: no formula tells {named}, in brackets the best macro-F1",) if untold else ()
 
 
 def proposal(

@@ -31,7 +31,7 @@ from kg.normal import free_variables, rename
 from rulekd.extraction.discovery import Discovery
 from rulekd.extraction.families.definitions import drawn, rising_printed, sampled
 from rulekd.extraction.families.pairs import exclusive_sets
-from rulekd.extraction.fitting.amounts import amounts
+from rulekd.extraction.fitting.amounts import LOOKED_AT, MANY, amounts, pairs_beside, properties_of, too_many
 from rulekd.extraction.fitting.columns import Column, Sites, bases
 from rulekd.extraction.fitting.disjunctions import Cut, Sample
 from rulekd.extraction.fitting.growth import Grown, front
@@ -95,16 +95,30 @@ def _too_many(width: int, count: int) -> bool:
     return count > 0 and width**count >= GROUNDED
 
 
-def left_out(facts: Facts) -> tuple[str, ...]:
-    """What is not examined of classes of scenes, in words."""
-    width = facts.objects.shape[1]
+def left_out(seen: Discovery) -> tuple[str, ...]:
+    """What is not examined of classes of scenes, and of objects, in words."""
+    facts = seen.said
+    scenes = seen.scenes if seen.scenes is not None else Scenes(mask=facts.objects)
+    width, notes = facts.objects.shape[1], []
+    if 2 in seen.arities() and (found := pairs_beside(facts, scenes)) > MANY:
+        notes.append(
+            "decisions: two and more objects of a kind in a relation: not counted beside an object, "
+            f"{found:,} pairs of a relation and a property are more than {MANY}"
+        )
+    if not _varying(facts):
+        return tuple(notes)
+    if too_many(found := properties_of(facts, scenes), len(facts) * width):
+        notes.append(
+            f"decisions: objects with two properties together: not counted, {found:,} properties in {len(facts):,} "
+            f"scenes of {width:,} objects make more than {LOOKED_AT:.0e} of them; those with one were"
+        )
     wide = [count for count in (1, 2, 3) if _too_many(width, count)]
-    if not wide or not _varying(facts):
-        return ()
-    return (
-        f"decisions: what {wide[0]} objects of a scene are to each other: not examined, scenes of {width:,} objects "
-        f"have more than {GROUNDED:,} groundings; how many there are of a kind was",
-    )
+    if wide:
+        notes.append(
+            f"decisions: what {wide[0]} objects of a scene are to each other: not examined, scenes of {width:,} "
+            f"objects have more than {GROUNDED:,} groundings; how many there are of a kind was"
+        )
+    return tuple(notes)
 
 
 def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed], int]:
@@ -120,7 +134,7 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
     read = bases(sites)
     columns = [*simple_columns(read, sites, bags=count > 0), *atoms(facts, sites, {question.atom.predicate})]
     if count == 0:
-        columns += amounts(facts, sites, {question.atom.predicate})
+        columns += amounts(facts, sites, {question.atom.predicate}, question.truth[sites.scene.cpu().numpy()])
     if count == 3:
         columns += midway_columns(read)
     if not columns:
@@ -132,9 +146,8 @@ def _bodies(question: Question, facts: Facts, count: int) -> tuple[list[Printed]
             true = question.truth[here] ^ negated
             sample = _bagged(columns, chosen, rows, true)
             for grown in front(sample if variables else replace(sample, bag=None), BODY, DISJUNCTS):
-                body = existing(columns, replace(grown, negated=grown.negated ^ negated), variables, kind)
-                size = grown.literals + len(grown.formula) * len(kind)
-                found.append(judged(question, body, size, facts))
+                told = replace(grown, negated=grown.negated ^ negated)
+                found.append(_printed(question, facts, columns, told, variables, kind))
     return rising_printed(found), len(columns)
 
 
@@ -191,17 +204,48 @@ def _bagged(
     return Sample(values, true, 1.0, 1.0, sizes, bag=rows[sites])
 
 
-def existing(columns: Sequence[Column], grown: Grown, variables: tuple[str, ...], kind: Sequence[Formula]) -> Formula:
+def _printed(
+    question: Question,
+    facts: Facts,
+    columns: Sequence[Column],
+    grown: Grown,
+    variables: tuple[str, ...],
+    kind: Sequence[Formula],
+) -> Printed:
+    """As it is printed: of a variable that only says that there is one object more no word, where this does as well."""
+    size = grown.literals + len(grown.formula) * len(kind)
+    best = judged(question, existing(columns, grown, variables, kind), size, facts)
+    spare: tuple[int, ...] = ()
+    for number in range(len(grown.formula)):
+        body = existing(columns, grown, variables, kind, (*spare, number))
+        if body != best.body and (less := judged(question, body, size, facts)).fidelity >= best.fidelity:
+            best, spare = less, (*spare, number)
+    return best
+
+
+def existing(
+    columns: Sequence[Column],
+    grown: Grown,
+    variables: tuple[str, ...],
+    kind: Sequence[Formula],
+    spare: Collection[int] = (),
+) -> Formula:
     """``exists a, b: ...`` for each conjunction; under ~ where it tells the opposite.
 
-    What does not speak of the variables stands before, and what has no quantifier first.
+    What does not speak of the variables stands before, and what has no quantifier first. spare: the conjunctions of
+    which the variables are left out about which they say nothing but that there is such a further object.
     """
     parts: list[Formula] = []
-    for conjunction in grown.formula:
+    for number, conjunction in enumerate(grown.formula):
         literals = [*kind, *(_literal(columns[cut.column], cut) for cut in conjunction)]
         inner = [one for one in literals if not variables or set(variables) & set(free_variables(one))]
         outer = [one for one in literals if one not in inner]
-        whole = [*outer, Exists(variables, joint(*inner))] if variables and inner else [*outer, *inner]
+        used = [one for one in variables if any(one in free_variables(part) for part in inner)]
+        if inner and number in spare and len(used) < len(variables):
+            names = dict(zip(used, variables, strict=False))
+            whole = [*outer, Exists(tuple(names.values()), joint(*(rename(part, names) for part in inner)))]
+        else:
+            whole = [*outer, Exists(variables, joint(*inner))] if variables and inner else [*outer, *inner]
         whole.sort(key=quantified)
         parts.append(joint(*whole))
     joined = parts[0] if len(parts) == 1 else Or(tuple(parts))
@@ -247,7 +291,7 @@ def _told_objects(question: Question, facts: Facts, but: Collection[str]) -> Ans
     searched = drawn(question.truth)
     some = question.sites.at(searched)
     columns = [*simple_columns(bases(some), some), *atoms(facts, some, but)]
-    columns += amounts(facts, some, {question.atom.predicate})
+    columns += amounts(facts, some, {question.atom.predicate}, question.truth[searched])
     if not columns:
         return question, [], 0, 0
     sample = sampled(question, searched, columns)

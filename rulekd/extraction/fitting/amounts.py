@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -24,16 +24,23 @@ from kg.formulas import Compare, Feature, Word, joint
 from kg.negation import complement
 from kg.normal import rename
 from rulekd.extraction.fitting.columns import Column, Sites
+from rulekd.extraction.fitting.disjunctions import Bools
 from rulekd.extraction.fitting.words import shared_words
 from rulekd.facts import Facts
+from rulekd.scenes import Scenes
 from rulekd.scenes.terms import compare, known
 
 #: Objects that are told apart: at least one, two, ..., so many.
 MOST = 3
 
-#: Properties of one object up to which two of them together are counted in a scene; and pairs of a relation and a
-#: property up to which more than one object in it are counted beside an object.
-JOINED, MANY = 12, 200
+#: Pairs of properties that are offered together, of a scene: of more, those that tell most beyond their parts.
+JOINED = 100
+
+#: Objects times pairs of properties that are looked at for that, in all scenes.
+LOOKED_AT = 8e9
+
+#: Pairs of a relation and a property up to which more than one object in it are counted beside an object.
+MANY = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +52,20 @@ class Property:
     holds: Tensor
 
 
-def amounts(facts: Facts, sites: Sites, but: Collection[str]) -> Iterator[Column]:
+def amounts(facts: Facts, sites: Sites, but: Collection[str], truth: Bools) -> Iterator[Column]:
     """Columns of zeros and ones: are there at least one, two, ... objects of each kind?
 
     sites: scenes (no variable), or objects (``a``). Counted are the objects of which a predicate or a word is true, or
     false, and two of these together; beside an object those in some relation to it. but: predicates not to speak of.
+    truth: (n,) what is to be told, at the sites.
     """
     bound = ("a", "b", "c", "d")[len(sites.variables) :][:MOST]
     known = list(properties(facts, sites, bound[0], but))
     for one in known:
         yield from columns_of(one, bound, MOST)
     if not sites.variables:
-        pairs = combinations(known, 2) if len(known) <= JOINED else ()
-        yield from chain.from_iterable(columns_of(both(one, two), bound, MOST) for one, two in pairs)
+        for first, second in joining(known, truth):
+            yield from columns_of(both(known[first], known[second]), bound, MOST)
         return
     relations = list(related(facts, sites, bound[0], but))
     most = MOST if len(relations) * len(known) <= MANY else 1
@@ -88,6 +96,53 @@ def counted(
             yield Column("truth", Exists((*variables, *beside), joint(*parts)), None, values, size, "")
 
 
+def joining(known: Sequence[Property], truth: Bools) -> list[tuple[int, int]]:
+    """The pairs of properties, by number, of which it is counted how many objects have both: JOINED at most.
+
+    Of more, those whose number n_ij, 0 to MOST, tells most of the truth beyond the numbers n_i and n_j of its parts,
+
+        2 K I(truth; n_ij | n_i, n_j) - (states of n_i, n_j, n_ij - states of n_i, n_j),
+
+    with K scenes: where nothing is told the first term has the second one for its mean. What is said alone in
+    combinations, "exactly one large cube", has its say so, and what is nearly always true says nothing beside another.
+    """
+    pairs = list(combinations(range(len(known)), 2))
+    if len(pairs) <= JOINED or too_many(len(known), known[0].holds.numel()):
+        return pairs if len(pairs) <= JOINED else []
+    holds = torch.stack([one.holds for one in known]).float()  # (P, K, N)
+    number = holds.sum(2).clamp(max=MOST).long()
+    true = torch.from_numpy(truth).to(number.device).long()
+    scores = []
+    for one in range(len(known) - 1):
+        together = torch.einsum("kn,pkn->pk", holds[one], holds[one + 1 :]).clamp(max=MOST).long()
+        scores.append(told_beyond(number[one] * (MOST + 1) + number[one + 1 :], together, true))
+    order = torch.argsort(torch.cat(scores), descending=True, stable=True)[:JOINED]
+    return [pairs[place] for place in sorted(order.tolist())]
+
+
+def too_many(properties: int, objects: int) -> bool:
+    """Are there more pairs of properties than are looked at in scenes of so many objects in all?"""
+    return properties * (properties - 1) / 2 * objects > LOOKED_AT
+
+
+def told_beyond(given: Tensor, number: Tensor, truth: Tensor) -> Tensor:
+    """(P,) twice the log-likelihood that each number wins about the truth beyond what is given, less what chance wins.
+
+    given, number: (P, K) whole, under (MOST + 1)^2 and MOST + 1. truth: (K,) zeros and ones.
+    """
+    rows, states, most = len(given), (MOST + 1) ** 2, MOST + 1
+    code = ((torch.arange(rows, device=given.device)[:, None] * states + given) * most + number) * 2 + truth
+    table = torch.bincount(code.flatten(), minlength=rows * states * most * 2).view(rows, states, most, 2).double()
+
+    def likelihood(counts: Tensor) -> Tensor:
+        share = counts / counts.sum(-1, keepdim=True).clamp(min=1)
+        return torch.xlogy(counts, share).flatten(1).sum(1)
+
+    won = 2 * (likelihood(table) - likelihood(table.sum(2)))
+    freedom = (table.sum(3) > 0).flatten(1).sum(1) - (table.sum((2, 3)) > 0).sum(1)
+    return won - freedom
+
+
 def both(one: Property, two: Property) -> Property:
     return Property((*one.literals, *two.literals), one.holds & two.holds)
 
@@ -114,6 +169,17 @@ def properties(facts: Facts, sites: Sites, variable: str, but: Collection[str]) 
     for name, named in shared_words(scenes):
         same = Compare("=", Feature(name, (variable,)), Feature(named, ()))
         yield from either(same, compare(same, scenes, (variable,)), known(same, scenes, (variable,)))
+
+
+def properties_of(facts: Facts, scenes: Scenes) -> int:
+    """How many properties of one object there are: of every predicate and word, that it is true and that it is not."""
+    words = sum(len(names) for names in scenes.category_names.values()) + len(list(shared_words(scenes)))
+    return 2 * (words + sum(value.dim() == 2 for value in facts.values.values()))
+
+
+def pairs_beside(facts: Facts, scenes: Scenes) -> int:
+    """How many pairs of a relation, in either direction, and a property there are."""
+    return 2 * sum(value.dim() == 3 for value in facts.values.values()) * properties_of(facts, scenes)
 
 
 def others(facts: Facts, sites: Sites) -> Tensor:

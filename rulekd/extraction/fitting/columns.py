@@ -70,8 +70,13 @@ class Column:
         """The threshold at which the literal needs no number, as x(a) <= x(b); None where there is none."""
         if self.form == "ratio":
             return 1.0
-        signed = isinstance(self.left, Arithmetic) and self.left.operator == "*"  # of a product the sign has a meaning
-        return 0.0 if self.form in ("single", "difference") and (self.unit or signed) else None
+        return 0.0 if self.form in ("single", "difference") and (self.unit or self._signed) else None
+
+    @property
+    def _signed(self) -> bool:
+        """Is it a product of both signs? Then its sign says whether the factors have the same."""
+        product = isinstance(self.left, Arithmetic) and self.left.operator == "*"
+        return product and bool(self.values.min() < 0 < self.values.max())
 
     @property
     def counts(self) -> bool:
