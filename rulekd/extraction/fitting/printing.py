@@ -160,11 +160,17 @@ def _round_thresholds(columns: Sequence[Column], grown: Grown, truth: Bools) -> 
             free, others = _open(columns, grown.formula, number, place)
             free &= ~others
             low, high = equally_good(column.values[free], true[free], cut.above, cut.low, cut.high, allowed)
-            edge = EDGE * (high - low) if np.isfinite(high - low) else 0.0
             natural = column.natural
-            inside = natural is not None and low + edge < natural < high - edge
+            # Between the two groundings that the cut lies between no other threshold tells more.
+            inside = natural is not None and (_within(natural, low, high) or _within(natural, cut.low, cut.high))
             at[number, place] = natural if natural is not None and inside else _simple(column, cut, low, high)
     return at
+
+
+def _within(number: float, low: float, high: float) -> bool:
+    """Does it lie between the two, and not at the very edge?"""
+    edge = EDGE * (high - low) if np.isfinite(high - low) else 0.0
+    return low + edge < number < high - edge
 
 
 def _gap_thresholds(columns: Sequence[Column], formula: Disjunction) -> dict[tuple[int, int], float]:

@@ -25,6 +25,9 @@ REFUTED = math.log(20)
 #: A simple number keeps away from the ends of its interval by this share.
 EDGE = 0.05
 
+#: Where an interval is open to one side a simple number lies no further from the known end, as a share of it.
+BEYOND = 0.1
+
 #: Thresholds that are tried on each side of the printed one, at equal steps of rank.
 TRIED = 60
 
@@ -32,16 +35,22 @@ TRIED = 60
 def simplest(low: float, high: float) -> float:
     """The number with the fewest digits in the open interval (low, high); 0 where it lies inside.
 
+    Where one end is infinite, in what lies near the other one.
+
     >>> simplest(-0.4, 0.4), simplest(0.0497, 0.0521), simplest(0.1234, 0.1236), simplest(16.2, 23.9)
     (0.0, 0.05, 0.1235, 20.0)
+    >>> simplest(1.4079736471176147, math.inf), simplest(-math.inf, -6.473403453826904), simplest(-1, math.inf)
+    (1.5, -7.0, 0.0)
     """
     if math.isfinite(low) and math.isfinite(high):
         # A number at the very edge would hang on rounding.
         low, high = low + EDGE * (high - low), high - EDGE * (high - low)
     if low < 0 < high:
         return 0.0
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return float(high if math.isfinite(high) else low)
+    if math.isinf(low):
+        return simplest(high - BEYOND * abs(high), high)
+    if math.isinf(high):
+        return simplest(low, low + BEYOND * abs(low))
     middle, width = (low + high) / 2, high - low
     if width <= 0:
         return low

@@ -51,3 +51,18 @@ def test_a_literal_that_says_something_stays() -> None:
     )
     assert str(printed.body) == "x(a) <= 0.5 & z(a) >= 0.2"
     assert printed.fidelity == 1
+
+
+def test_a_threshold_without_a_number_is_taken_where_it_tells_the_same() -> None:
+    """Below 0 some are told wrong, so that other thresholds do nearly as well there; just above it none does."""
+    values = np.sort(np.random.default_rng(0).uniform(-1, 1, 2000))
+    center = torch.zeros(2000, 1, 3, dtype=torch.float64)
+    center[:, 0, 0] = torch.from_numpy(values)
+    scenes = Scenes(mask=torch.ones(2000, 1, dtype=torch.bool), center=center)
+    sites = sites_of(Facts({"p": center[..., 0] > 0}, mask=scenes.mask), scenes, ("a",))
+    (x,) = [single(one) for one in bases(sites) if str(one.term) == "x(a)"]
+    true = values <= 0
+    true[np.flatnonzero(true)[-60::2]] = False
+    asked = Question(Atom("p", ("a",)), sites, true, np.arange(2000))
+    printed = written_simply(asked, [x], Grown(((cut(x, 0, False, 0.0),),), 0.98))
+    assert str(printed.body) == "x(a) <= 0"

@@ -17,10 +17,18 @@ def test_the_simplest_number_lies_inside(low: float, width: float) -> None:
     assert low < simplest(low, low + width) < low + width
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "wanted"),
-    [(-0.4, 0.4, 0.0), (0.049, 0.0512, 0.05), (0.33, 0.34, 0.335), (1.79, 1.83, 1.8), (-0.29, -0.19, -0.2)],
-)
+INSIDE = [(-0.4, 0.4, 0.0), (0.049, 0.0512, 0.05), (0.33, 0.34, 0.335), (1.79, 1.83, 1.8), (-0.29, -0.19, -0.2)]
+
+#: Nothing is known beyond one end.
+OPEN = [
+    (1.4079736471176147, math.inf, 1.5),
+    (-math.inf, 0.0673, 0.065),
+    (-math.inf, -6.4734, -7.0),
+    (-1.3, math.inf, 0.0),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "wanted"), INSIDE + OPEN)
 def test_the_simplest_number_is_what_a_person_would_write(low: float, high: float, wanted: float) -> None:
     assert simplest(low, high) == pytest.approx(wanted)
     assert len(repr(simplest(low, high))) <= len(repr(wanted)) + 1
