@@ -22,7 +22,7 @@ from rulekd.extraction.families.conditions import conditions
 from rulekd.extraction.fitting.columns import Column, bases
 from rulekd.extraction.fitting.compounds import WON, compound_columns, helpful, read_at
 from rulekd.extraction.fitting.disjunctions import Bools, Disjunction, Sample
-from rulekd.extraction.fitting.growth import Grown, conjunctions, front, price, rising
+from rulekd.extraction.fitting.growth import Grown, conjunctions, description, front, rising
 from rulekd.extraction.fitting.offered import simple_columns
 from rulekd.extraction.fitting.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.fitting.questions import (
@@ -259,25 +259,29 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
     """The shortest formula that is as good as the best one, and the reason in words.
 
     As good: its errors are more by no more than one standard error (over units) of the paired difference, or by no
-    more than EFFECT of the groundings of the rarer kind, true or false, or by no more than the further literals cost
-    (``price``): of a predicate and of its opposite the same is chosen. columns: M.
+    more than EFFECT of the groundings of the rarer kind, true or false, or they take no more bits to list than the
+    further literals (``description``): of a predicate and of its opposite the same is chosen. columns: M.
     """
     first = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
     if question.given and first.fidelity == 1:
         return first, f"{_literals(first)}: exact, and the facts are given"
-    sites, wrong, true = len(question.truth), int((first.told ^ question.truth).sum()), int(question.truth.sum())
-    each, effect = price(columns, sites, wrong), EFFECT * min(1.0, (sites - true) / true)
+    sites, true = len(question.truth), int(question.truth.sum())
+    effect, shortest = EFFECT * min(1.0, (sites - true) / true), _bits(question, first, columns)
     for one in printed:
         if one is first:
             return one, f"{_literals(one)}: no other formula found has fewer errors"
         extra, error = extra_errors(question, one, first)
-        cost = each * (first.literals - one.literals) / true
-        if extra <= max(error, effect, cost):
+        allowed = max(error, effect, extra if _bits(question, one, columns) <= shortest else 0.0)
+        if extra <= allowed:
             return one, (
                 f"{_literals(one)}: {first.literals} save {extra:.2%} errors, as a share of true groundings; a "
-                f"difference of {max(error, effect, cost):.2%} could be chance, or is not worth a longer formula"
+                f"difference of {allowed:.2%} could be chance, or is not worth a longer formula"
             )
     raise AssertionError("the best formula is one of them")
+
+
+def _bits(question: Question, one: Printed, columns: int) -> float:
+    return description(columns, one.literals, one.told, question.truth)
 
 
 def _literals(one: Printed) -> str:

@@ -19,7 +19,7 @@ from rulekd.extraction.families.definitions import choose, definitions, fronts, 
 from rulekd.extraction.fitting.columns import Column, bases
 from rulekd.extraction.fitting.intervals import Cutting, literals
 from rulekd.extraction.fitting.offered import simple_columns
-from rulekd.extraction.fitting.questions import fidelity, sites_of, told
+from rulekd.extraction.fitting.questions import Printed, Question, fidelity, sites_of, told
 from rulekd.extraction.fitting.slants import joined
 from rulekd.facts import Facts
 from rulekd.grounding import world
@@ -359,3 +359,21 @@ def told_by_one_who_knows(scenes: Scenes, truth: dict[str, torch.Tensor]) -> tup
     unread = set(scene_set.part("test").scenes.names)
     read = [row for row, name in enumerate(scenes.names) if name not in unread]
     return rulekd.extract(teacher, scene_set, families=["definitions"]), read
+
+
+@pytest.mark.parametrize(("saved", "literals"), [(5, 1), (10, 2)])
+def test_a_literal_is_worth_the_errors_that_it_would_save_by_chance(saved: int, literals: int) -> None:
+    """Of 110 that are told true 20 are not; among these few, to take five away is not worth one of 54,000 literals.
+
+    log2 C(110, 20) - log2 C(105, 15) is 13 bits, log2 C(110, 20) - log2 C(100, 10) 30, and the literal takes 16.
+    """
+    scenes = boxes(1000, objects=1)
+    sites = sites_of(Facts({"p": torch.ones(1000, 1, dtype=torch.bool)}, mask=scenes.mask), scenes, ("a",))
+    true = np.arange(1000) < 100
+    question = Question(Atom("p", ("a",)), sites, true, np.arange(1000))
+    short, long = ((np.arange(1000) >= 10) & (np.arange(1000) < end) for end in (120, 120 - saved))
+    printed = [
+        Printed(parse(text), count, said, fidelity(said, true))
+        for text, count, said in (("x(a) <= 1", 1, short), ("x(a) <= 1 & y(a) <= 1", 2, long))
+    ]
+    assert choose(question, printed, columns=27)[0].literals == literals

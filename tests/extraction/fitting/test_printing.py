@@ -62,7 +62,7 @@ def test_a_threshold_without_a_number_is_taken_where_it_tells_the_same() -> None
     sites = sites_of(Facts({"p": center[..., 0] > 0}, mask=scenes.mask), scenes, ("a",))
     (x,) = [single(one) for one in bases(sites) if str(one.term) == "x(a)"]
     true = values <= 0
-    true[np.flatnonzero(true)[-60::2]] = False
+    true[np.flatnonzero(true)[-300::2]] = False
     asked = Question(Atom("p", ("a",)), sites, true, np.arange(2000))
     printed = written_simply(asked, [x], Grown(((cut(x, 0, False, 0.0),),), 0.98))
     assert str(printed.body) == "x(a) <= 0"
