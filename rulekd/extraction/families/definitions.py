@@ -22,7 +22,7 @@ from rulekd.extraction.families.conditions import conditions
 from rulekd.extraction.fitting.columns import Column, bases
 from rulekd.extraction.fitting.compounds import WON, compound_columns, helpful, read_at
 from rulekd.extraction.fitting.disjunctions import Bools, Disjunction, Sample
-from rulekd.extraction.fitting.growth import Grown, conjunctions, description, front, rising
+from rulekd.extraction.fitting.growth import Grown, conjunctions, description, front, price, rising
 from rulekd.extraction.fitting.offered import simple_columns
 from rulekd.extraction.fitting.printing import EFFECT, fitted, written_simply
 from rulekd.extraction.fitting.questions import (
@@ -105,7 +105,7 @@ def proposal(
     question: Question, printed: Sequence[Printed], columns: int, queries: int = 0
 ) -> tuple[Formula, Definition, bool]:
     """The chosen formula of a front, what is known about it, and whether it is worth proposing."""
-    chosen, why = choose(question, printed, columns)
+    chosen, why = choose(question, printed, columns, queries)
     shown = tuple(Choice(str(one.body), one.literals, one.fidelity) for one in printed)
     enough = int((question.truth | chosen.told).sum()) >= MIN_SUPPORT
     known = Definition(front=shown, why=why, queries=queries)
@@ -255,12 +255,15 @@ def rising_printed(found: Iterable[Printed]) -> list[Printed]:
     return kept
 
 
-def choose(question: Question, printed: Sequence[Printed], columns: int) -> tuple[Printed, str]:
+def choose(question: Question, printed: Sequence[Printed], columns: int, queries: int = 0) -> tuple[Printed, str]:
     """The shortest formula that is as good as the best one, and the reason in words.
 
     As good: its errors are more by no more than one standard error (over units) of the paired difference, or by no
     more than EFFECT of the groundings of the rarer kind, true or false, or they take no more bits to list than the
     further literals (``description``): of a predicate and of its opposite the same is chosen. columns: M.
+
+    queries: rows that were made and asked about. With these there are as many as one likes, few literals are there by
+    chance, and the errors are those of a formula that says too little: they are listed among all rows (``price``).
     """
     first = min(printed, key=lambda one: int((one.told ^ question.truth).sum()))
     if question.given and first.fidelity == 1:
@@ -271,7 +274,12 @@ def choose(question: Question, printed: Sequence[Printed], columns: int) -> tupl
         if one is first:
             return one, f"{_literals(one)}: no other formula found has fewer errors"
         extra, error = extra_errors(question, one, first)
-        allowed = max(error, effect, extra if _bits(question, one, columns) <= shortest else 0.0)
+        if queries:
+            wrong = int((first.told ^ question.truth).sum())
+            saved = price(columns, sites, wrong) * (first.literals - one.literals) / true
+        else:
+            saved = extra if _bits(question, one, columns) <= shortest else 0.0
+        allowed = max(error, effect, saved)
         if extra <= allowed:
             return one, (
                 f"{_literals(one)}: {first.literals} save {extra:.2%} errors, as a share of true groundings; a "
