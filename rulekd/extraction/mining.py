@@ -303,7 +303,6 @@ def _few(whole: Told, given: Discovery) -> Discovery | None:
 def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | None, found: Suspicions) -> Source:
     """A ledger's facts, with doubt cast on those that twins, near-laws or the network itself give away."""
     doubt = found.about(facts)
-    sure = doubt.sure(facts)
     return Source(
         view=View(facts, scenes),
         unsure=View(doubt.without_unsure(facts), scenes),
@@ -314,7 +313,7 @@ def _source(facts: Facts, images: Mapping[Transform, Facts], scenes: Scenes | No
         wrong=doubt.wrong,
         blamed=doubt.blamed,
         twinned=doubt.twinned,
-        sure=None if sure is None else View(sure, scenes),
+        own=doubt.own(facts),
     )
 
 

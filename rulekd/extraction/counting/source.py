@@ -16,8 +16,8 @@ class Source:
     unsure: the same without the facts that the network was unsure of. trusted: and without those that twins and
     near-laws give away. errors: for each predicate the estimated share of wrong facts; wrong: of its true facts;
     blamed: the share of true facts that bear the blame for broken near-laws. twinned: predicates whose errors a twin of
-    their own shows; of others ``errors`` and ``wrong`` are guesses from these. sure: where nothing has a twin, facts
-    without those of which the network itself is unsure; None where all may refute.
+    their own shows; of others ``errors`` and ``wrong`` are guesses from these. own: where nothing has a twin, the share
+    of true facts that are wrong by what a network says of itself.
     """
 
     view: View
@@ -29,7 +29,7 @@ class Source:
     wrong: Mapping[str, float] = field(default_factory=dict)
     blamed: Mapping[str, float] = field(default_factory=dict)
     twinned: frozenset[str] = frozenset()
-    sure: View | None = None
+    own: Mapping[str, float] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -11,7 +11,7 @@ rules cannot be judged on all that it says. Three things give a wrong answer awa
   orientation, holds but for a few groundings; one of the two facts is wrong there. The one that breaks more such laws
   bears the blame, in a tie each bears half;
 - the network was *unsure*: its log-odds lie near the threshold. The least sure share 3 e is doubted. Where no predicate
-  has a twin, e is what the network says of itself (``own_doubt``), and what is doubted so refutes nothing.
+  has a twin, what the network says of itself tells how many are wrong (``own_errors``), and none is doubted.
 
 Where twins never disagree there are no errors to look for, and a broken near-law is no law: facts are then taken at
 their word. Groundings that contain a doubted fact are not valid in ``trusted``. What errors are left there is not
@@ -38,7 +38,7 @@ from rulekd.facts import Facts, log_odds
 #: How much larger than the estimated share of wrong facts the share of unsure facts is that are doubted.
 MARGIN = 3.0
 
-#: Where nothing has a twin, the share of facts that refute nothing for what the network says of itself, at most.
+#: Where nothing has a twin, the share of true facts that are wrong by what the network says of itself, at most.
 UNSURE = 0.1
 
 #: Correlation above which a turned reading is taken for the same, blurred by errors: of what a network says, and of
@@ -100,11 +100,9 @@ class Doubt:
         """The facts without those either, that break near-laws."""
         return trusted(facts, self.doubted, self._vague)
 
-    def sure(self, facts: Facts) -> Facts | None:
-        """The facts without those of which the network itself is unsure, where no twin says how many are wrong; None
-        where twins do, or no log-odds were given."""
-        vague = {} if self.twinned else own_doubt(facts)
-        return trusted(facts, {}, vague) if any(vague.values()) else None
+    def own(self, facts: Facts) -> dict[str, float]:
+        """What the network says of its own errors, where no twin says how many there are."""
+        return {} if self.twinned else own_errors(facts)
 
     @property
     def _vague(self) -> dict[str, float]:
@@ -142,11 +140,11 @@ def opposites(facts: Facts, counts: PairCounts) -> dict[str, tuple[Twin, ...]]:
     """For each predicate over two objects the turned readings that it is the opposite of, but for errors: both are true
     about as often as neither is. Of a strict order with ties neither is, and for good reason."""
     phi, size = correlation(counts), len(counts.atoms) // 2
-    differ = counts.both + counts.neither
-    either = torch.minimum(counts.both, counts.neither) >= RARER * differ
+    differ = counts.both + counts.neither  # where they never differ nothing is learned: an order of scores is one
+    either = (differ > 0) & (torch.minimum(counts.both, counts.neither) >= RARER * differ)
     found = {}
     for place, atom in enumerate(counts.atoms[:size]):
-        opposite = (phi[place, size:] <= -_least(facts, atom)) & ((differ < DISAGREE) | either)[place, size:]
+        opposite = (phi[place, size:] <= -_least(facts, atom)) & either[place, size:]
         some = opposite.nonzero().flatten().tolist()
         if some:
             names = (counts.atoms[other].predicate for other in some)
@@ -358,16 +356,18 @@ def unsure(facts: Facts, name: str, share: float) -> Tensor:
     return (margin < seen.kthvalue(rank + 1).values) & valid
 
 
-def own_doubt(facts: Facts) -> dict[str, float]:
-    """By predicate the share of facts to doubt for what the network says of itself, 0 of given facts: MARGIN times the
-    share that is wrong if it knows how sure it may be, the mean of sigmoid(-|log-odds|), and UNSURE at most."""
+def own_errors(facts: Facts) -> dict[str, float]:
+    """By predicate the share of true facts that are wrong by what the network says of itself, none of given facts.
+
+    As many facts are wrong as the sum of sigmoid(-|log-odds|), if it knows how sure it may be; networks are surer than
+    right, so that MARGIN times as many are allowed for, up to UNSURE of those that are true.
+    """
     found = {}
     for name, value in facts.values.items():
         valid = facts.validity(name)
-        found[name] = 0.0
-        if value.dtype != torch.bool and bool(valid.any()):
+        if value.dtype != torch.bool and facts.told(name):
             distance = (value[valid].double() - log_odds(facts.thresholds.get(name, 0.5))).abs()
-            found[name] = min(UNSURE, MARGIN * float(torch.sigmoid(-distance).mean()))
+            found[name] = min(UNSURE, MARGIN * float(torch.sigmoid(-distance).sum()) / facts.told(name))
     return found
 
 

@@ -94,11 +94,12 @@ def outvoted(rules: Sequence[Rule], source: Source, exempt: Collection[Formula] 
         ).with_entailment()
         tried = [rule for rule in graph.axioms() if not one_bodied(rule.formula)]
         told = tallies_of([rule.formula for rule in tried], View(trial.facts))
-        left = trial.without_outvoted(tried, graph.rules())
+        heard = list(trial.heard(tried, graph.rules()))
+        left = trial.without_outvoted(heard)
         share = sum(one.broken.sum() for one in left) / max(1, sum(one.broken.sum() for one in told))
         found = [
             Outvoted(rule, int(after.live.sum()), int(after.broken.sum()))
-            for rule, before, after, silence in zip(tried, told, left, trial.silence(tried, graph.rules()), strict=True)
+            for rule, before, after, silence in zip(tried, told, left, trial.silence(heard), strict=True)
             if after.broken.sum() > USUAL * max(share, silence) * before.broken.sum()
             and _stands(after)
             and rule.formula not in exempt
@@ -141,14 +142,11 @@ class Trial:
             here, source.trusted.facts.select(some), voters, {rule.id: pull(said[rule.id], here) for rule in voters}
         )
 
-    def without_outvoted(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> list[Tally]:
+    def without_outvoted(self, heard: Sequence[tuple[Rule, Mapping[str, Tensor]]]) -> list[Tally]:
         """Axioms counted on facts that are neither doubted nor outvoted, by rules that do not follow from the axiom."""
-        return [
-            tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))[0]
-            for axiom, pulled in self._heard(axioms, rules)
-        ]
+        return [tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))[0] for axiom, pulled in heard]
 
-    def silence(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> list[float]:
+    def silence(self, heard: Sequence[tuple[Rule, Mapping[str, Tensor]]]) -> list[float]:
         """For each axiom the share of its exceptions that would stand if each came of one wrong fact, anywhere.
 
         A body atom that is wrong should be false, a head that is should be true. Of the facts that are so, the share is
@@ -156,7 +154,7 @@ class Trial:
         near 1 where the others hardly speak of its predicates.
         """
         found = []
-        for axiom, pulled in self._heard(axioms, rules):
+        for axiom, pulled in heard:
             shares_of = []
             for clause in _clauses(axiom.formula, self.facts.vocabulary):
                 for asserted, atom in clause:
@@ -168,7 +166,7 @@ class Trial:
             found.append(sum(shares_of) / len(shares_of) if shares_of else 1.0)
         return found
 
-    def _heard(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[tuple[Rule, dict[str, Tensor]]]:
+    def heard(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[tuple[Rule, dict[str, Tensor]]]:
         """Each axiom with dV/dx, by predicate, of the rules that do not follow from it."""
         total = _summed(self.pulls[rule.id] for rule in rules)
         for axiom in axioms:

@@ -61,18 +61,18 @@ def refutations(
     refuted when the e-value of "the rate is at most what errors explain" reaches 20. What they explain is put to the
     test by the rules themselves: of a rule that is not refuted, r is its rate over what is explained. If most of these
     rules are laws, twice the r that four in five of them keep under says what errors do here at most; where that is
-    less than 1, all are judged again by that share of what is explained. Exceptions among facts of which a network
-    without twins is unsure refute nothing.
+    less than 1, all are judged again by that share of what is explained. A network without twins may
+    have as many errors as it says itself, but for two words that are equal: errors would make them differ both ways.
     """
-    counted = _surely_broken(formulas, counted, source)
     shown = shown_errors(formulas, counted, source, laws)
-    errors = [explained(formula, source, shown) for formula in formulas]
+    own = shown | {name: max(wrong, shown.get(name, 0.0)) for name, wrong in source.own.items()}
+    errors = [explained(formula, source, shown if isinstance(formula, Iff) else own) for formula in formulas]
     found = list(map(_above, formulas, counted, errors))
     ratios = {
         place: float(counted[place].rates.mean()) / errors[place]
         for place, formula in enumerate(formulas)
         if not (found[place] or one_bodied(formula) or isinstance(formula, Under))
-        and shown.keys().isdisjoint(predicates(formula))
+        and own.keys().isdisjoint(predicates(formula))
         and errors[place] > 0
         and len(counted[place].rates)
     }
@@ -80,16 +80,6 @@ def refutations(
     if 0 < share < 1:
         for place in ratios:
             found[place] = _above(formulas[place], counted[place], share * errors[place])
-    return found
-
-
-def _surely_broken(formulas: Sequence[Formula], counted: Sequence[Tally], source: Source) -> list[Tally]:
-    """The tallies with those exceptions alone that hold no fact of which the network is unsure."""
-    found = list(counted)
-    asked = [place for place, formula in enumerate(formulas) if not isinstance(formula, Under)]
-    if source.sure is not None:
-        for place, sure in zip(asked, tallies_of([formulas[place] for place in asked], source.sure), strict=True):
-            found[place] = Tally(counted[place].live, np.minimum(counted[place].broken, sure.broken))
     return found
 
 

@@ -82,12 +82,17 @@ def exactly_one_laws(seen: Discovery, counts: PairCounts, arity: int) -> Proposa
     return seen.exactly_one[arity]
 
 
-def apart(seen: Discovery, counts: PairCounts, arity: int) -> Iterator[tuple[Atom, ...]]:
-    """Maximal sets of ``different`` predicates that exclude each other two by two, read forwards."""
+def apart(seen: Discovery, counts: PairCounts, arity: int, *, rare: bool = True) -> Iterator[tuple[Atom, ...]]:
+    """Maximal sets of ``different`` predicates that exclude each other two by two, read forwards.
+
+    rare: False = those do not that come together as seldom by chance, being rare.
+    """
     size = len(counts.atoms) // max(1, arity)
     both, first = counts.both[:size, :size], counts.first[:size, :size]
     rarer = torch.minimum(first, first.T)
     exclusive = (rarer > 0) & (both <= seen.slack * rarer)
+    if not rare:
+        exclusive &= both * counts.valid[:size, :size] <= seen.slack * first * first.T
     exclusive.fill_diagonal_(False)
     kept = different(seen, counts, exclusive)
     graph = nx.Graph()

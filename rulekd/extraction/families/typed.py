@@ -12,9 +12,10 @@ slack both of n and of what chance gives E, if the kinds of a scene's things had
 
     b <= slack n,   b <= slack e,   e = sum over scenes of (live groundings) (share of E among the things) >= EXPECTED.
 
-A second body atom must tell something: with p the share of E under r(a, b) alone, and K units with live groundings of
-which k are broken, P(at most k of K | p) is at most ALPHA over the number of bodies. Longer heads are proposed beside
-shorter ones until there are no exceptions: evidence decides between them, and a longer one follows from a shorter one.
+A second body atom must tell something. With s_u the share of E under r(a, b) alone in unit u, and n_u live groundings
+of both atoms there, about sum over u of 1 - (1 - s_u)^n_u units would be broken if it did not; the Poisson probability
+of as few as there are is at most ALPHA over the number of bodies. Longer heads are proposed beside shorter ones until
+there are no exceptions: evidence decides between them, and a longer one follows from a shorter one.
 What has a single kind as its head is read by other families.
 """
 
@@ -24,8 +25,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
+import numpy as np
 import torch
-from scipy.stats import binom
+from scipy.stats import poisson
 from torch import Tensor
 
 from kg import Atom, Formula, Implies, Not, Or
@@ -62,7 +64,7 @@ def kinds(seen: Discovery, arity: int) -> list[tuple[str, ...]]:
     """Sets of three predicates or more: relations of which exactly one holds, properties that exclude each other."""
     found = exclusive_sets(seen, arity)
     if arity == 1:
-        sets = islice(seen.watch.while_time(WHAT, apart(seen, seen.unary, 1)), MOST_SETS)
+        sets = islice(seen.watch.while_time(WHAT, apart(seen, seen.unary, 1, rare=False)), MOST_SETS)
         found += [tuple(atom.predicate for atom in one) for one in sets]
     return [names for names in dict.fromkeys(found) if len(names) > 2]
 
@@ -81,8 +83,8 @@ class Told:
     hits: Tensor
     chance: Tensor
 
-    def heads(self, seen: Discovery) -> Iterator[tuple[Formula, list[int]]]:
-        """The laws with the smallest heads of several kinds, and the places of the kinds that they leave out."""
+    def heads(self, seen: Discovery) -> Iterator[Implies]:
+        """The laws with the smallest heads of several kinds."""
         order = self.hits.argsort(descending=True, stable=True)
         for length in range(1, min(LONGEST, len(self.kinds) - 1) + 1):
             inside, outside = order[:length].sort().values, order[length:].tolist()
@@ -91,7 +93,7 @@ class Told:
             broken, chance = self.live - float(self.hits[inside].sum()), float(self.chance[outside].sum())
             told = chance >= EXPECTED and broken <= seen.slack * chance and seen.holds(self.live, broken)
             if told and length > 1:
-                yield Implies(joint(*self.body), Or(tuple(self.kinds[place] for place in inside.tolist()))), outside
+                yield Implies(joint(*self.body), Or(tuple(self.kinds[place] for place in inside.tolist())))
             if broken <= EXCEPTIONS * self.live:
                 return
 
@@ -115,7 +117,7 @@ def _of_one(seen: Discovery, arity: int) -> Proposals:
             live = float(counts.first[number, columns].min())
             share = counts.second[number, columns] / counts.valid[number, columns].clamp_min(1)
             told = Told((atom,), group, live, counts.both[number, columns], live * share)
-            laws |= dict.fromkeys(law for law, _ in told.heads(seen))
+            laws |= dict.fromkeys(told.heads(seen))
             examined += 1
     return Proposals(tuple(laws), examined)
 
@@ -125,23 +127,23 @@ def _of_ends(seen: Discovery) -> Proposals:
     facts = seen.careful
     names = [name for name, value in facts.values.items() if value.dim() == 2]
     sets, single = kinds(seen, 1), [(name,) for name in names]
-    laws, longer, examined = dict[Formula, None](), dict[Formula, float](), 0
+    laws, longer, examined = dict[Formula, None](), dict[Formula, Formula](), 0
     relations = [name for name, value in facts.values.items() if value.dim() == 3]
     for relation, turned in seen.watch.while_time(WHAT, product(relations, (False, True))):
         counted = _counted(facts, relation, turned, names, [*sets, *single])
-        for alone, guarded in ((told[0], told[1:]) for told in counted[: len(sets)]):
-            laws |= dict.fromkeys(law for law, _ in alone.heads(seen))
-            share = alone.hits / max(alone.live, 1.0)
+        for alone, *others in counted[: len(sets)]:
+            guarded = [told for told in others if told.live >= seen.least]
+            laws |= dict.fromkeys(alone.heads(seen))
             for told in guarded:
-                longer |= {law: float(share[outside].sum()) for law, outside in told.heads(seen)}
-            examined += sum(told.live >= seen.least for told in (alone, *guarded))
+                longer |= {law: Implies(joint(*alone.body), law.head) for law in told.heads(seen)}
+            examined += len(guarded) + (alone.live >= seen.least)
         for told in (each[0] for each in counted[len(sets) :]):
             laws |= dict.fromkeys(told.excluded(seen))
             examined += told.live >= seen.least
-    tallies = tallies_of(list(longer), View(facts))
-    for (law, likely), tally in zip(longer.items(), tallies, strict=True):
-        units, broken = int((tally.live > 0).sum()), int((tally.broken > 0).sum())
-        if binom.cdf(broken, units, likely) <= ALPHA / examined:
+    counted_so = tallies_of([*longer, *longer.values()], View(facts))
+    for law, own, shorter in zip(longer, counted_so, counted_so[len(longer) :], strict=False):
+        share = shorter.broken / np.maximum(shorter.live, 1)
+        if poisson.cdf((own.broken > 0).sum(), (1 - (1 - share) ** own.live).sum()) <= ALPHA / examined:
             laws[law] = None
     return Proposals(tuple(laws), examined)
 
@@ -149,7 +151,7 @@ def _of_ends(seen: Discovery) -> Proposals:
 def _counted(
     facts: Facts, relation: str, turned: bool, names: Sequence[str], sets: Sequence[tuple[str, ...]]
 ) -> list[list[Told]]:
-    """For each set of kinds of b what is told by r(a, b), and by it with each of the properties of a.
+    """For each set of kinds of b what is told by r(a, b), and by it with each property of a.
 
     turned: r(b, a). With R (N, N) the relation, M (N, T) the properties of a and a column of ones, C (N, K) the kinds
     of b where all of a set may be asked about, and W (N,) where that is,

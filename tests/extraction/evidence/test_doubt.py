@@ -7,7 +7,7 @@ import torch
 
 import rulekd
 from rulekd.extraction.counting import candidates
-from rulekd.extraction.evidence.doubt import Twin, blame, suspicions, twins, unsure
+from rulekd.extraction.evidence.doubt import MARGIN, UNSURE, Twin, blame, own_errors, suspicions, twins, unsure
 from rulekd.facts import Facts
 from tests.extraction.boxworld import box_world, facts_of
 
@@ -73,20 +73,24 @@ def test_an_order_is_the_opposite_of_itself_turned() -> None:
     assert twins(ties) == {}
 
 
-def test_where_nothing_has_a_twin_a_network_refutes_nothing_where_it_is_unsure() -> None:
-    """An order with a gap, blurred where two are nearly a gap apart: asymmetric, as far as the network is sure."""
-    x = torch.rand(200, 8, generator=torch.Generator().manual_seed(0))
-    away = x[:, None] - x[:, :, None] - 0.3
-    facts = Facts({"before": 40 * away})
-    sure = suspicions(facts).about(facts).sure(facts)
-    assert sure is not None
-    left_out = facts.groundings(2) & ~sure.validity("before")
-    assert 0 < left_out.sum() < 0.1 * facts.groundings(2).sum()
-    assert facts.values["before"][left_out].abs().max() < facts.values["before"][sure.validity("before")].abs().min()
-    given = Facts({"before": away > 0})
-    assert suspicions(given).about(given).sure(given) is None
-    twinned = Facts({"before": 40 * away, "after": (40 * away).transpose(1, 2)})
-    assert suspicions(twinned).about(twinned).sure(twinned) is None
+def test_where_nothing_has_a_twin_a_network_says_itself_how_often_it_is_wrong() -> None:
+    """Log-odds as sure as they may be: three times the share of true facts that are wrong, none where twins tell."""
+    generator = torch.Generator().manual_seed(0)
+    said = 4 * torch.randn(400, 8, 8, generator=generator)
+    off = ~torch.eye(8, dtype=torch.bool)
+    facts = Facts({"p": said - 4})
+    truth = torch.rand(said.shape, generator=generator) < torch.sigmoid(said - 4)
+    wrong = float(((facts.values["p"] > 0) != truth)[:, off].sum()) / facts.told("p")
+    assert MARGIN * wrong > UNSURE
+    assert own_errors(facts) == {"p": UNSURE}
+    surer = Facts({"p": 60 * said})
+    share = float(torch.sigmoid(-60 * said.abs())[:, off].double().sum()) / surer.told("p")
+    assert own_errors(surer)["p"] == pytest.approx(MARGIN * share, rel=1e-4)
+    assert suspicions(surer).about(surer).own(surer) == own_errors(surer)
+    given = Facts({"p": said > 0})
+    assert own_errors(given) == {}
+    twinned = Facts({"p": 60 * said, "q": (60 * said).transpose(1, 2)})
+    assert suspicions(twinned).about(twinned).own(twinned) == {}
 
 
 def test_of_log_odds_that_are_equally_near_all_are_doubted_or_none() -> None:
