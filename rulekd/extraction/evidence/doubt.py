@@ -94,19 +94,15 @@ class Doubt:
 
     def without_unsure(self, facts: Facts) -> Facts:
         """The facts without those that the network was unsure of."""
-        return trusted(facts, {}, self._vague)
+        return trusted(facts, {}, self.errors)
 
     def trusted(self, facts: Facts) -> Facts:
         """The facts without those either, that break near-laws."""
-        return trusted(facts, self.doubted, self._vague)
+        return trusted(facts, self.doubted, self.errors)
 
     def own(self, facts: Facts) -> dict[str, float]:
         """What the network says of its own errors, where no twin says how many there are."""
         return {} if self.twinned else own_errors(facts)
-
-    @property
-    def _vague(self) -> dict[str, float]:
-        return {name: MARGIN * error for name, error in self.errors.items()}
 
 
 def suspicions(facts: Facts) -> Suspicions:
@@ -322,17 +318,14 @@ def _bearers(facts: Facts, laws: Sequence[NearLaw], names: set[str]) -> dict[str
     return {name: (vote > 0, float(guilt[name].sum(dtype=torch.float64))) for name, vote in votes.items()}
 
 
-def trusted(facts: Facts, doubted: Mapping[str, Tensor], vague: Mapping[str, float]) -> Facts:
-    """The facts without those that are doubted, and without those that the network was least sure of.
-
-    vague: by predicate the share of such facts; of given ones none is.
-    """
+def trusted(facts: Facts, doubted: Mapping[str, Tensor], errors: Mapping[str, float]) -> Facts:
+    """The facts without those that are doubted, and without those that the network was unsure of."""
     valid = dict(facts.valid)
     for name, value in facts.values.items():
-        some = value.dtype != torch.bool and vague[name] > 0
-        if name in doubted or some:
+        vague = value.dtype != torch.bool and errors[name] > 0
+        if name in doubted or vague:
             keep = facts.validity(name)
-            keep = keep & ~unsure(facts, name, vague[name]) if some else keep
+            keep = keep & ~unsure(facts, name, MARGIN * errors[name]) if vague else keep
             valid[name] = keep & ~doubted[name] if name in doubted else keep
     return replace(facts, valid=valid)
 

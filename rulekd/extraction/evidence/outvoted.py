@@ -76,7 +76,7 @@ def outvoted(rules: Sequence[Rule], source: Source, exempt: Collection[Formula] 
     """Confirmed rules whose exceptions stand more often than those of laws do.
 
     An exception stands when it contains no fact that is doubted or outvoted. With s the share that does, of the
-    exceptions of all axioms together, or the share that would if one of its atoms were wrong (``Trial.silence``), where
+    exceptions of all axioms together, or the share that would if one of its atoms were wrong (``_silence``), where
     that is more, a rule is dropped when more than USUAL s of its own stand, and in more units than if EXCEPTIONS of its
     groundings without such facts were broken: as the exceptions of a unit come together, c at a time, units with some
     are counted against a Poisson variable of mean EXCEPTIONS live / c. Where s is over STANDING for all together, as
@@ -94,12 +94,11 @@ def outvoted(rules: Sequence[Rule], source: Source, exempt: Collection[Formula] 
         ).with_entailment()
         tried = [rule for rule in graph.axioms() if not one_bodied(rule.formula)]
         told = tallies_of([rule.formula for rule in tried], View(trial.facts))
-        heard = list(trial.heard(tried, graph.rules()))
-        left = trial.without_outvoted(heard)
-        share = sum(one.broken.sum() for one in left) / max(1, sum(one.broken.sum() for one in told))
+        left = list(trial.without_outvoted(tried, graph.rules()))
+        share = sum(one.broken.sum() for one, _ in left) / max(1, sum(one.broken.sum() for one in told))
         found = [
             Outvoted(rule, int(after.live.sum()), int(after.broken.sum()))
-            for rule, before, after, silence in zip(tried, told, left, trial.silence(heard), strict=True)
+            for rule, before, (after, silence) in zip(tried, told, left, strict=True)
             if after.broken.sum() > USUAL * max(share, silence) * before.broken.sum()
             and _stands(after)
             and rule.formula not in exempt
@@ -142,36 +141,33 @@ class Trial:
             here, source.trusted.facts.select(some), voters, {rule.id: pull(said[rule.id], here) for rule in voters}
         )
 
-    def without_outvoted(self, heard: Sequence[tuple[Rule, Mapping[str, Tensor]]]) -> list[Tally]:
-        """Axioms counted on facts that are neither doubted nor outvoted, by rules that do not follow from the axiom."""
-        return [tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))[0] for axiom, pulled in heard]
+    def without_outvoted(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[tuple[Tally, float]]:
+        """Axioms counted on facts that are neither doubted nor outvoted, by rules that do not follow from the axiom.
 
-    def silence(self, heard: Sequence[tuple[Rule, Mapping[str, Tensor]]]) -> list[float]:
-        """For each axiom the share of its exceptions that would stand if each came of one wrong fact, anywhere.
-
-        A body atom that is wrong should be false, a head that is should be true. Of the facts that are so, the share is
-        taken that would not be outvoted if it were told otherwise, and of the shares the mean over the axiom's atoms:
-        near 1 where the others hardly speak of its predicates.
+        Beside each count stands the share of its exceptions that would stand in any case.
         """
-        found = []
-        for axiom, pulled in heard:
-            shares_of = []
-            for clause in _clauses(axiom.formula, self.facts.vocabulary):
-                for asserted, atom in clause:
-                    name = atom.predicate
-                    asked = self.trusted.validity(name) & self.trusted.groundings(len(atom.arguments))
-                    right = asked & (self.trusted.crisp(name) == asserted)
-                    stays = right & _stays(~self.trusted.crisp(name), pulled[name])
-                    shares_of.append(int(stays.sum()) / max(1, int(right.sum())))
-            found.append(sum(shares_of) / len(shares_of) if shares_of else 1.0)
-        return found
-
-    def heard(self, axioms: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[tuple[Rule, dict[str, Tensor]]]:
-        """Each axiom with dV/dx, by predicate, of the rules that do not follow from it."""
         total = _summed(self.pulls[rule.id] for rule in rules)
         for axiom in axioms:
             silent = _summed(self.pulls[rule.id] for rule in rules if axiom.id in (rule.id, *rule.entailed_by))
-            yield axiom, {name: total[name] - silent[name] for name in set(predicates(axiom.formula))}
+            pulled = {name: total[name] - silent[name] for name in set(predicates(axiom.formula))}
+            (counted,) = tallies_of([axiom.formula], View(_standing(self.trusted, pulled)))
+            yield counted, _silence(axiom.formula, self.trusted, pulled)
+
+
+def _silence(formula: Formula, trusted: Facts, pulled: Mapping[str, Tensor]) -> float:
+    """The share of the exceptions of a rule that would stand if each came of one wrong fact, anywhere.
+
+    A body atom that is wrong should be false, a head that is should be true. Of the facts that are so, the share is
+    taken that would not be outvoted if it were told otherwise, and of the shares the mean over the rule's atoms: near 1
+    where the others hardly speak of its predicates. pulled: dV/dx of the others, by predicate.
+    """
+    found = []
+    for asserted, atom in itertools.chain(*_clauses(formula, trusted.vocabulary)):
+        crisp = trusted.crisp(atom.predicate)
+        right = trusted.validity(atom.predicate) & trusted.groundings(len(atom.arguments)) & (crisp == asserted)
+        stays = right & _stays(~crisp, pulled[atom.predicate])
+        found.append(int(stays.sum()) / max(1, int(right.sum())))
+    return sum(found) / len(found) if found else 1.0
 
 
 def borne_out(formulas: Sequence[Formula], source: Source) -> View:

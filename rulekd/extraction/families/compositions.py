@@ -48,10 +48,8 @@ def compositions(seen: Discovery) -> Proposals:
             both = [*inside, *(place + size for place in inside)]
             rows, columns, heads = torch.meshgrid(*map(torch.tensor, (both, both, inside)), indexing="ij")
             held[rows, columns, heads] = False
-            rules, beside = (
-                tuple(cells(made)),
-                () if seen.tolerance is None else tuple(lean(seen, inside, seen.tolerance)),
-            )
+            rules = tuple(cells(made))
+            beside = () if seen.tolerance is None else tuple(lean(seen, inside, seen.tolerance))
             found += Proposals(
                 (*rules, *beside),
                 len(group) ** 2 + len(beside),

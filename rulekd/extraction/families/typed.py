@@ -55,9 +55,9 @@ WHAT = "typed laws"
 
 def typed(seen: Discovery) -> Proposals:
     """Heads of several kinds for one atom, and for a relation and a kind; kinds that a relation does not meet."""
-    arities = seen.arities()
-    found = sum((_of_one(seen, arity) for arity in sorted(arities & {1, 2})), Proposals((), 0))
-    return found + _of_ends(seen) if arities >= {1, 2} else found
+    sets = {arity: kinds(seen, arity) for arity in sorted(seen.arities() & {1, 2})}
+    found = sum((_of_one(seen, arity, some) for arity, some in sets.items()), Proposals((), 0))
+    return found + _of_ends(seen, sets[1]) if len(sets) == 2 else found
 
 
 def kinds(seen: Discovery, arity: int) -> list[tuple[str, ...]]:
@@ -104,11 +104,11 @@ class Told:
                 yield Implies(joint(*self.body), Not(kind))
 
 
-def _of_one(seen: Discovery, arity: int) -> Proposals:
+def _of_one(seen: Discovery, arity: int, sets: Sequence[tuple[str, ...]]) -> Proposals:
     """One atom, and kinds of the same object, or relations of the same pair."""
     counts, laws, examined = seen.counts(arity), dict[Formula, None](), 0
     place = {atom: number for number, atom in enumerate(counts.atoms)}
-    for names in kinds(seen, arity):
+    for names in sets:
         group = tuple(atom for atom in counts.atoms[: len(counts.atoms) // arity] if atom.predicate in names)
         columns = [place[atom] for atom in group]
         for number, atom in enumerate(counts.atoms):
@@ -122,71 +122,98 @@ def _of_one(seen: Discovery, arity: int) -> Proposals:
     return Proposals(tuple(laws), examined)
 
 
-def _of_ends(seen: Discovery) -> Proposals:
+def _of_ends(seen: Discovery, sets: Sequence[tuple[str, ...]]) -> Proposals:
     """A relation, alone and with a property of one object, and kinds of the other."""
     facts = seen.careful
     names = [name for name, value in facts.values.items() if value.dim() == 2]
-    sets, single = kinds(seen, 1), [(name,) for name in names]
+    of_sets, of_one = Ends.of(facts, names, sets), Ends.of(facts, (), [(name,) for name in names])
     laws, longer, examined = dict[Formula, None](), dict[Formula, Formula](), 0
     relations = [name for name, value in facts.values.items() if value.dim() == 3]
     for relation, turned in seen.watch.while_time(WHAT, product(relations, (False, True))):
-        counted = _counted(facts, relation, turned, names, [*sets, *single])
-        for alone, *others in counted[: len(sets)]:
+        for alone, *others in of_sets.told(relation, turned):
             guarded = [told for told in others if told.live >= seen.least]
             laws |= dict.fromkeys(alone.heads(seen))
             for told in guarded:
                 longer |= {law: Implies(joint(*alone.body), law.head) for law in told.heads(seen)}
             examined += len(guarded) + (alone.live >= seen.least)
-        for told in (each[0] for each in counted[len(sets) :]):
+        for (told,) in of_one.told(relation, turned):
             laws |= dict.fromkeys(told.excluded(seen))
             examined += told.live >= seen.least
-    counted_so = tallies_of([*longer, *longer.values()], View(facts))
-    for law, own, shorter in zip(longer, counted_so, counted_so[len(longer) :], strict=False):
+    tallies = tallies_of([*longer, *longer.values()], View(facts))
+    for law, own, shorter in zip(longer, tallies[: len(longer)], tallies[len(longer) :], strict=True):
         share = shorter.broken / np.maximum(shorter.live, 1)
         if poisson.cdf((own.broken > 0).sum(), (1 - (1 - share) ** own.live).sum()) <= ALPHA / examined:
             laws[law] = None
     return Proposals(tuple(laws), examined)
 
 
-def _counted(
-    facts: Facts, relation: str, turned: bool, names: Sequence[str], sets: Sequence[tuple[str, ...]]
-) -> list[list[Told]]:
-    """For each set of kinds of b what is told by r(a, b), and by it with each property of a.
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """Properties of the two objects of a relation.
 
-    turned: r(b, a). With R (N, N) the relation, M (N, T) the properties of a and a column of ones, C (N, K) the kinds
-    of b where all of a set may be asked about, and W (N,) where that is,
-
-        hits = M^T R C,      live = M^T R W,      chance = sum over scenes of live (sum C / sum W).
+    names: T properties of a. sets: of kinds of b. of_first: (B, N, 1 + T) bool, ones and the properties. of_kind:
+    (B, N, K) bool, the kinds of all sets, where all of a set may be asked about; asked: (B, N, S) bool, where that is;
+    of_set: (K,) int64, the set of each kind.
     """
-    true = {name: facts.crisp(name) & facts.validity(name) for name in names}
-    asked = torch.stack([torch.stack([facts.validity(name) for name in one]).all(0) for one in sets], -1)
-    of_set = torch.tensor([number for number, one in enumerate(sets) for _ in one], device=asked.device)
-    of_kind = torch.stack([true[name] for one in sets for name in one], -1) & asked[..., of_set]
-    of_first = torch.stack([facts.objects, *true.values()], -1)
-    related = facts.crisp(relation) & facts.validity(relation) & facts.groundings(2)
-    related = related.transpose(1, 2) if turned else related
-    hits = torch.zeros(len(names) + 1, len(of_set), dtype=torch.float64)
-    live, chance = hits.new_zeros(len(names) + 1, len(sets)), hits.clone()
-    size, columns = facts.objects.shape[1], len(of_set) + len(sets)
-    for scenes in blocks(facts, size * (size + columns) + (len(names) + 1) * columns):
-        left = of_first[scenes].double().transpose(1, 2) @ related[scenes].double()
-        each, whole = of_kind[scenes].double(), asked[scenes].double()
-        alive = left @ whole
-        share = each.sum(1) / whole.sum(1)[:, of_set].clamp_min(1)
-        hits += (left @ each).sum(0).cpu()
-        live += alive.sum(0).cpu()
-        chance += (alive[..., of_set] * share[:, None]).sum(0).cpu()
 
-    def spoken(atom: Atom) -> Atom:
-        return renamed(atom, TURNED) if turned else atom  # the relation is written r(a, b) in any case
+    facts: Facts
+    names: Sequence[str]
+    sets: Sequence[tuple[str, ...]]
+    of_first: Tensor
+    of_kind: Tensor
+    asked: Tensor
+    of_set: Tensor
 
-    first = spoken(Atom(relation, ("b", "a") if turned else ("a", "b")))
-    bodies = [(first,), *((first, spoken(Atom(name, ("a",)))) for name in names)]
-    found = []
-    for number, one in enumerate(sets):
-        kind = (of_set == number).nonzero().flatten().cpu()
-        atoms = tuple(spoken(Atom(name, ("b",))) for name in one)
-        found.append(
-            [Told(body, atoms, float(live[t, number]), hits[t, kind], chance[t, kind]) for t, body in enumerate(bodies)]
+    @classmethod
+    def of(cls, facts: Facts, names: Sequence[str], sets: Sequence[tuple[str, ...]]) -> Ends:
+        """The stacked properties; where there are no sets, of no kinds."""
+        objects = facts.objects[..., None]
+
+        def stacked(parts: Sequence[Tensor]) -> Tensor:
+            return torch.cat([objects[..., :0], *(part[..., None] for part in parts)], -1)
+
+        def true(name: str) -> Tensor:
+            return facts.crisp(name) & facts.validity(name)
+
+        of_set = torch.tensor([number for number, one in enumerate(sets) for _ in one], dtype=torch.int64)
+        asked = stacked([torch.stack([facts.validity(name) for name in one]).all(0) for one in sets])
+        of_kind = stacked([true(name) for one in sets for name in one])
+        of_set = of_set.to(objects.device)
+        return cls(
+            facts, names, sets, stacked([facts.objects, *map(true, names)]), of_kind & asked[..., of_set], asked, of_set
         )
-    return found
+
+    def told(self, relation: str, turned: bool) -> Iterator[list[Told]]:
+        """For each set of kinds of b what is told by r(a, b), and by it with each property of a.
+
+        turned: r(b, a). With R (N, N) the relation, M (N, 1 + T), C (N, K) and W (N, S) what is known of a and b,
+
+            hits = M^T R C,      live = M^T R W,      chance = sum over scenes of live (sum C / sum W).
+        """
+        facts, of_set, rows = self.facts, self.of_set, len(self.names) + 1
+        related = facts.crisp(relation) & facts.validity(relation) & facts.groundings(2)
+        related = related.transpose(1, 2) if turned else related
+        hits = torch.zeros(rows, len(of_set), dtype=torch.float64)
+        live, chance = hits.new_zeros(rows, len(self.sets)), hits.clone()
+        size, columns = facts.objects.shape[1], len(of_set) + len(self.sets)
+        for scenes in blocks(facts, size * (size + columns) + rows * columns):
+            left = self.of_first[scenes].double().transpose(1, 2) @ related[scenes].double()
+            each, whole = self.of_kind[scenes].double(), self.asked[scenes].double()
+            alive = left @ whole
+            share = each.sum(1) / whole.sum(1)[:, of_set].clamp_min(1)
+            hits += (left @ each).sum(0).cpu()
+            live += alive.sum(0).cpu()
+            chance += (alive[..., of_set] * share[:, None]).sum(0).cpu()
+
+        def spoken(atom: Atom) -> Atom:
+            return renamed(atom, TURNED) if turned else atom  # the relation is written r(a, b) in any case
+
+        first = spoken(Atom(relation, ("b", "a") if turned else ("a", "b")))
+        bodies = [(first,), *((first, spoken(Atom(name, ("a",)))) for name in self.names)]
+        for number, one in enumerate(self.sets):
+            kind = (of_set == number).nonzero().flatten().cpu()
+            atoms = tuple(spoken(Atom(name, ("b",))) for name in one)
+            yield [
+                Told(body, atoms, float(live[row, number]), hits[row, kind], chance[row, kind])
+                for row, body in enumerate(bodies)
+            ]

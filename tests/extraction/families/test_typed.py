@@ -11,7 +11,7 @@ from kg import KnowledgeGraph, parse
 from kg.formulas import Implies, predicates
 from kg.reasoning import entails
 from rulekd.extraction.discovery import Discovery
-from rulekd.extraction.families.typed import LONGEST, _counted, kinds, typed
+from rulekd.extraction.families.typed import LONGEST, Ends, kinds, typed
 from rulekd.facts import Facts
 
 KINDS = ("monitor", "plant", "cup", "desk", "table", "shelf", "chair")
@@ -132,7 +132,7 @@ def test_counts_are_those_of_a_plain_loop() -> None:
     facts = Facts(facts.values, mask=mask, valid={"desk": allowed})
     names, group = KINDS, ("desk", "table", "shelf")
     for turned in (False, True):
-        (told,) = _counted(facts, "on", turned, names, [group])
+        (told,) = Ends.of(facts, names, [group]).told("on", turned)
         for first, body in zip((None, *names), told, strict=True):
             live, hits = looped(facts, first, group, turned=turned)
             assert body.live == live
